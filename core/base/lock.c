@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* lock.c - the three-state futex lock over the port's wait and notify. */
+#include "core/base/lock.h"
+
+#include "core/base/assert.h"
+
+#include <limits.h>
+
+enum { FREE, HELD, CONTENDED };
+
+/* About the time of the longest common critical section; a sleep costs more. */
+#define SPIN_TURNS 100
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__asm__ volatile("pause");
+#endif
+}
+
+static bool try_lock(struct quire_lock *lock)
+{
+	uint32_t word = FREE;
+
+	return atomic_compare_exchange_strong_explicit(
+		&lock->word, &word, HELD, memory_order_acquire, memory_order_relaxed);
+}
+
+void qr_lock_init(struct quire_lock *lock, const struct quire_port *port)
+{
+	atomic_init(&lock->word, FREE);
+	lock->port = port;
+}
+
+void qr_lock(struct quire_lock *lock)
+{
+	for (int i = 0; i < SPIN_TURNS; i++) {
+		if (try_lock(lock))
+			return;
+		relax();
+	}
+	while (atomic_exchange_explicit(&lock->word, CONTENDED, memory_order_acquire) !=
+	       FREE)
+		lock->port->wait(lock->port->ctx, &lock->word, CONTENDED);
+}
+
+void qr_unlock(struct quire_lock *lock)
+{
+	uint32_t was = atomic_exchange_explicit(&lock->word, FREE, memory_order_release);
+
+	QUIRE_ASSERT(was != FREE);
+	if (was == CONTENDED)
+		lock->port->notify(lock->port->ctx, &lock->word, 1);
+}
+
+bool qr_lock_is_held(const struct quire_lock *lock)
+{
+	return atomic_load_explicit(&lock->word, memory_order_relaxed) != FREE;
+}
+
+void qr_event_wait(struct quire_event *event, struct quire_lock *lock)
+{
+	uint32_t seen = atomic_load_explicit(&event->count, memory_order_relaxed);
+
+	event->nr_waiters++;
+	qr_unlock(lock);
+	lock->port->wait(lock->port->ctx, &event->count, seen);
+	qr_lock(lock);
+	event->nr_waiters--;
+}
+
+void qr_event_raise(struct quire_event *event, struct quire_lock *lock)
+{
+	atomic_fetch_add_explicit(&event->count, 1, memory_order_release);
+	if (event->nr_waiters != 0)
+		lock->port->notify(lock->port->ctx, &event->count, INT_MAX);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* frame.h - the frame table: one record for each frame.
+ *
+ * Invariants.
+ *   F1  a free frame that heads a block of the buddy system has state FREE and the
+ *       block's order; the block's other frames have state TAIL or FREE with any order;
+ *   F2  a MAPPED frame is named by exactly one present entry, at owner;
+ *   F3  slot is not 0 only in a MAPPED frame whose copy in swap is still good: the swap
+ *       cache.
+ */
+#ifndef QUIRE_CORE_FRAMES_FRAME_H
+#define QUIRE_CORE_FRAMES_FRAME_H
+
+#include "quire/types.h"
+
+enum quire_frame_use {
+	QUIRE_FRAME_TAIL,   /* inside a free block, or never used; 0: the table starts so */
+	QUIRE_FRAME_FREE,   /* heads a free block */
+	QUIRE_FRAME_WARM,   /* free, but the ground still holds memory for it */
+	QUIRE_FRAME_META,   /* the frame table, lanes, the machine itself */
+	QUIRE_FRAME_TABLE,  /* page tables, pools of records */
+	QUIRE_FRAME_STORE,  /* compressed pages */
+	QUIRE_FRAME_MAPPED, /* a page of the program */
+	QUIRE_FRAME_USES,
+};
+
+struct quire_frame {
+	uint8_t use;   /* enum quire_frame_use */
+	uint8_t order; /* of the free block it heads */
+	uint16_t nr_entries; /* TABLE: entries in use, for page tables */
+	uint32_t slot; /* MAPPED: the good copy's slot, or 0 */
+	union {
+		struct {
+			uint32_t next, prev; /* FREE, WARM: neighbours on the list */
+		};
+		uint64_t owner; /* MAPPED: the page's address */
+	};
+};
+
+_Static_assert(sizeof(struct quire_frame) == 16, "0.4 % of a 4 KiB frame");
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* fork.c - a copy of the whole machine, made while nobody is at work in it. */
+#include "core/machine/machine.h"
+
+/* The ground forgets in the child which pages it protected: a write to a page with a
+ * good copy would go unseen there.  So no page of the child has a copy. */
+static void forget_copy(void *ctx, const struct qr_leaf *leaf, uint32_t index)
+{
+	struct quire *q = ctx;
+	quire_entry e = leaf->entries[index];
+	struct quire_frame *frame;
+
+	if (!qr_entry_is_present(e))
+		return;
+	frame = qr_zone_frame(&q->zone, qr_entry_pfn(e));
+	if (frame->slot != 0)
+		qr_swap_drop(&q->swap, (quire_slot){frame->slot});
+	frame->slot = 0;
+	qr_leaf_set(&q->space.tables, leaf, index,
+		    qr_entry_with(e, QUIRE_ENTRY_WRITABLE | QUIRE_ENTRY_DIRTY));
+}
+
+void quire_fork_prepare(struct quire *q)
+{
+	qr_lock(&q->lock);
+	while (q->is_stopping)
+		qr_event_wait(&q->space.settled, &q->lock);
+	q->is_stopping = true;
+	while (q->nr_at_work > 0 || q->space.is_changing)
+		qr_event_wait(&q->space.settled, &q->lock);
+}
+
+void quire_fork_resume(struct quire *q, bool child)
+{
+	const struct quire_areas *areas = &q->space.areas;
+	struct quire_range all = {{areas->floor}, {areas->ceiling}};
+
+	if (child) {
+		qr_lock_init(&q->lock, q->port);
+		qr_lock(&q->lock);
+		q->space.settled.nr_waiters = 0;
+		qr_space_each(&q->space, all, forget_copy, q);
+	}
+	qr_swap_seal(&q->swap);
+	q->is_stopping = false;
+	qr_event_raise(&q->space.settled, &q->lock);
+	qr_unlock(&q->lock);
+}

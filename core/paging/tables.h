@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* tables.h - page tables of four levels, made on demand and given back when empty.
+ *
+ * Model.  A *leaf* is a table of the lowest level: 512 entries, 2 MiB of addresses.  All
+ * work on entries goes leaf by leaf.  nr_entries in a table's frame record counts its
+ * entries that are not empty.
+ *
+ * Invariants.
+ *   T1  nr_entries of every table is right;
+ *   T2  no table but the root is empty outside a call that holds the lock.
+ *
+ * Locking.  The machine's lock.  A leaf with a BUSY entry is not empty, so it stays while
+ * the lock is let go.
+ */
+#ifndef QUIRE_CORE_PAGING_TABLES_H
+#define QUIRE_CORE_PAGING_TABLES_H
+
+#include "core/frames/zone.h"
+#include "core/paging/entry.h"
+
+#define QUIRE_TABLE_SHIFT   9
+#define QUIRE_TABLE_ENTRIES (1u << QUIRE_TABLE_SHIFT)
+#define QUIRE_TABLE_LEVELS  4
+#define QUIRE_LEAF_SHIFT    (QUIRE_PAGE_SHIFT + QUIRE_TABLE_SHIFT)
+#define QUIRE_LEAF_BYTES    (1ull << QUIRE_LEAF_SHIFT)
+
+struct quire_tables {
+	struct quire_zone *zone;
+	quire_pfn root;
+};
+
+struct qr_leaf {
+	quire_entry *entries;
+	quire_pfn table;
+	uint64_t base; /* the address of entry 0 */
+};
+
+bool qr_tables_init(struct quire_tables *tables, struct quire_zone *zone);
+/* Gives the root back; every leaf is gone by now. */
+void qr_tables_destroy(struct quire_tables *tables);
+
+/* The leaf that covers va; false when there is none. */
+bool qr_tables_leaf(const struct quire_tables *tables, quire_vaddr va,
+		    struct qr_leaf *out);
+/* The same, made where it is missing; false when a frame is lacking.  flags as
+ * qr_zone_alloc.  The caller puts an entry in, or prunes. */
+bool qr_tables_make_leaf(struct quire_tables *tables, quire_vaddr va, uint32_t flags,
+			 struct qr_leaf *out);
+/* The first leaf that covers an address of range; false when there is none. */
+bool qr_tables_next_leaf(const struct quire_tables *tables, struct quire_range range,
+			 struct qr_leaf *out);
+/* Gives back the leaf that covers va, and the tables above it, where they are empty. */
+void qr_tables_prune(struct quire_tables *tables, quire_vaddr va);
+
+static inline uint32_t qr_leaf_index(quire_vaddr va)
+{
+	return (uint32_t)(va.a >> QUIRE_PAGE_SHIFT) & (QUIRE_TABLE_ENTRIES - 1);
+}
+
+static inline quire_vaddr qr_leaf_address(const struct qr_leaf *leaf, uint32_t index)
+{
+	return (quire_vaddr){leaf->base + ((uint64_t)index << QUIRE_PAGE_SHIFT)};
+}
+
+/* Sets an entry and keeps the count. */
+void qr_leaf_set(const struct quire_tables *tables, const struct qr_leaf *leaf,
+		 uint32_t index, quire_entry entry);
+
+#endif

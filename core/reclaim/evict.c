@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* evict.c - a batch goes out: protect, pack, release, commit.
+ *
+ * Invariants.
+ *   E1  a page's bytes are read only after protect() has returned: what is packed is
+ *       what the page held until it was released, for a write in between makes the entry
+ *       WANTED and the page stays;
+ *   E2  an entry stops being BUSY only after its page is gone or is writable again, so
+ *       nobody fills a page that is still to be released;
+ *   E3  a page that is not released keeps its frame, and loses what was stored for it.
+ */
+#include "core/base/assert.h"
+#include "core/base/memory.h"
+#include "core/reclaim/batch.h"
+
+#define WORDS (QUIRE_PAGE_BYTES / sizeof(uint64_t))
+
+/* With several CPUs running, protecting run by run interrupts them once for each; from
+ * so many runs on one over all of them, gaps included, is cheaper. */
+#define RUNS_APART 2u
+
+static quire_entry entry_of(const struct qr_batch *batch, const struct qr_victim *victim)
+{
+	return batch->leaf.entries[victim->index];
+}
+
+static void add_to_runs(struct qr_batch *batch, uint32_t index)
+{
+	quire_vaddr va = qr_leaf_address(&batch->leaf, index);
+	struct quire_run *last = batch->runs + batch->nr_runs - 1;
+
+	if (batch->nr_runs > 0 &&
+	    last->start.a + (last->nr << QUIRE_PAGE_SHIFT) == va.a)
+		last->nr++;
+	else
+		batch->runs[batch->nr_runs++] = (struct quire_run){va, 1};
+}
+
+static bool is_going(const struct qr_victim *victim)
+{
+	return victim->state == QUIRE_VICTIM_CLEAN ||
+	       victim->state == QUIRE_VICTIM_ZERO || victim->state == QUIRE_VICTIM_PACKED;
+}
+
+static bool has_to_be_protected(const struct qr_batch *batch, const struct qr_victim *v)
+{
+	return v->state == QUIRE_VICTIM_DIRTY &&
+	       qr_entry_has(entry_of(batch, v), QUIRE_ENTRY_WRITABLE);
+}
+
+/* Pages of the span that belong to nobody's batch get their right to write back. */
+static void unprotect_gaps(struct quire_space *space, struct qr_batch *batch,
+			   uint32_t first, uint32_t last)
+{
+	const uint64_t like =
+		QUIRE_ENTRY_PRESENT | QUIRE_ENTRY_WRITABLE | QUIRE_ENTRY_BUSY;
+
+	batch->nr_runs = 0;
+	for (uint32_t i = first; i <= last; i++)
+		if ((batch->leaf.entries[i].bits & like) ==
+		    (QUIRE_ENTRY_PRESENT | QUIRE_ENTRY_WRITABLE))
+			add_to_runs(batch, i);
+	if (batch->nr_runs > 0)
+		space->port->protect(space->port->ctx, batch->runs, batch->nr_runs,
+				     false);
+}
+
+static void protect(struct quire_space *space, struct qr_batch *batch)
+{
+	const struct quire_port *port = space->port;
+	uint32_t first = QUIRE_TABLE_ENTRIES, last = 0;
+	struct quire_run span;
+
+	batch->nr_runs = 0;
+	for (uint32_t i = 0; i < batch->nr; i++) {
+		if (!has_to_be_protected(batch, &batch->victims[i]))
+			continue;
+		last = batch->victims[i].index;
+		first = first < last ? first : last;
+		add_to_runs(batch, last);
+	}
+	if (batch->nr_runs == 0)
+		return;
+	if (batch->nr_runs <= RUNS_APART || port->nr_running < 2) {
+		port->protect(port->ctx, batch->runs, batch->nr_runs, true);
+		return;
+	}
+	span = (struct quire_run){qr_leaf_address(&batch->leaf, first), last - first + 1};
+	port->protect(port->ctx, &span, 1, true);
+	unprotect_gaps(space, batch, first, last);
+}
+
+static bool is_zero(const uint64_t *words)
+{
+	for (size_t i = 0; i < WORDS; i += 4)
+		if ((words[i] | words[i + 1] | words[i + 2] | words[i + 3]) != 0)
+			return false;
+	return true;
+}
+
+/* The bytes of a victim, or NULL. */
+static const void *victim_bytes(const struct quire_space *space, struct quire_lane *lane,
+				const struct qr_victim *victim)
+{
+	const struct quire_port *port = space->port;
+	const struct qr_batch *batch = lane->batch;
+
+	if ((port->caps & QUIRE_PORT_COPIES) == 0)
+		return qr_zone_address(space->zone,
+				       qr_entry_pfn(entry_of(batch, victim)));
+	return port->look(port->ctx, qr_leaf_address(&batch->leaf, victim->index),
+			  victim->prot, lane->staging);
+}
+
+/* Stores packed bytes; makes room in the store by spilling where it is full. */
+static enum quire_status store(struct quire_reclaim *reclaim, const void *packed,
+			       uint32_t bytes, uint32_t checksum, quire_slot *slot)
+{
+	struct quire_swap *swap = reclaim->space->swap;
+	enum quire_status status = qr_swap_put(swap, packed, bytes, checksum, slot);
+
+	while (status == QUIRE_NO_MEMORY && qr_swap_spill(swap) == QUIRE_OK)
+		status = qr_swap_put(swap, packed, bytes, checksum, slot);
+	return status;
+}
+
+/* Called with the lock held, once the bytes are packed. */
+static void keep_packed(struct quire_reclaim *reclaim, const struct qr_batch *batch,
+			struct qr_victim *victim, const void *packed, uint32_t bytes,
+			uint32_t checksum)
+{
+	struct quire_space *space = reclaim->space;
+	quire_slot slot;
+
+	victim->state = QUIRE_VICTIM_STAYS;
+	if (qr_entry_has(entry_of(batch, victim), QUIRE_ENTRY_WANTED))
+		return;
+	victim->state = QUIRE_VICTIM_FULL;
+	if (bytes == QUIRE_PAGE_BYTES && !space->swap->has_device)
+		return;
+	if (store(reclaim, packed, bytes, checksum, &slot) != QUIRE_OK)
+		return;
+	victim->state = QUIRE_VICTIM_PACKED;
+	victim->slot = slot.n;
+	space->stats->packed_in += QUIRE_PAGE_BYTES;
+	space->stats->packed_out += bytes;
+}
+
+static void pack(struct quire_reclaim *reclaim, struct quire_lane *lane,
+		 struct qr_victim *victim)
+{
+	const struct quire_space *space = reclaim->space;
+	const struct quire_codec *codec = space->swap->codec;
+	const void *bytes = victim_bytes(space, lane, victim);
+	const void *packed = lane->packed;
+	uint32_t nr, checksum;
+
+	if (bytes == NULL) {
+		victim->state = QUIRE_VICTIM_STAYS;
+		return;
+	}
+	if (is_zero(bytes)) {
+		victim->state = QUIRE_VICTIM_ZERO;
+		return;
+	}
+	nr = (uint32_t)codec->compress(lane->codec_state, bytes, QUIRE_PAGE_BYTES,
+				       lane->packed, QUIRE_PACKED_MAX);
+	if (nr == 0) {
+		packed = bytes;
+		nr = QUIRE_PAGE_BYTES;
+	}
+	checksum = codec->checksum(packed, nr);
+	qr_lock(space->lock);
+	keep_packed(reclaim, lane->batch, victim, packed, nr, checksum);
+	qr_unlock(space->lock);
+}
+
+static void pack_all(struct quire_reclaim *reclaim, struct quire_lane *lane)
+{
+	struct qr_batch *batch = lane->batch;
+
+	for (uint32_t i = 0; i < batch->nr; i++)
+		if (batch->victims[i].state == QUIRE_VICTIM_DIRTY)
+			pack(reclaim, lane, &batch->victims[i]);
+}
+
+/* The lock is not held. */
+static void release(struct quire_space *space, struct qr_batch *batch)
+{
+	batch->nr_runs = 0;
+	memset(batch->kept, 0, sizeof(batch->kept));
+	for (uint32_t i = 0; i < batch->nr; i++)
+		if (is_going(&batch->victims[i]))
+			add_to_runs(batch, batch->victims[i].index);
+	if (batch->nr_runs > 0)
+		space->port->release(space->port->ctx, batch->runs, batch->nr_runs, 0,
+				     batch->kept);
+}
+
+static void wake(struct quire_space *space, const struct qr_batch *batch,
+		 const struct qr_victim *victim)
+{
+	space->port->wake(space->port->ctx,
+			  (struct quire_run){
+				  qr_leaf_address(&batch->leaf, victim->index), 1});
+}
+
+static void commit_stay(struct quire_space *space, struct qr_batch *batch,
+			const struct qr_victim *victim)
+{
+	quire_entry e = entry_of(batch, victim);
+	bool wanted = qr_entry_has(e, QUIRE_ENTRY_WANTED);
+	struct quire_run run = {qr_leaf_address(&batch->leaf, victim->index), 1};
+
+	if (victim->state == QUIRE_VICTIM_PACKED)
+		qr_swap_drop(space->swap, (quire_slot){victim->slot});
+	e = qr_entry_without(e, QUIRE_ENTRY_BUSY | QUIRE_ENTRY_WANTED);
+	e = qr_entry_set_credit(e, victim->state == QUIRE_VICTIM_FULL ? QUIRE_CREDIT_MAX
+								      : 1);
+	qr_leaf_set(&space->tables, &batch->leaf, victim->index, e);
+	if (qr_entry_has(e, QUIRE_ENTRY_WRITABLE))
+		space->port->protect(space->port->ctx, &run, 1, false);
+	if (wanted)
+		wake(space, batch, victim);
+}
+
+static void commit_gone(struct quire_space *space, struct qr_batch *batch,
+			const struct qr_victim *victim)
+{
+	quire_entry e = entry_of(batch, victim), out = {0};
+	quire_pfn pfn = qr_entry_pfn(e);
+
+	if (victim->state == QUIRE_VICTIM_ZERO) {
+		space->stats->zero_drops++;
+		space->stats->touched_pages--;
+	} else {
+		out = qr_entry_swapped(victim->slot, qr_entry_frequency(e),
+				       qr_space_stamp(space));
+		space->stats->pages_out += victim->state == QUIRE_VICTIM_PACKED;
+		space->stats->clean_drops += victim->state == QUIRE_VICTIM_CLEAN;
+	}
+	qr_zone_frame(space->zone, pfn)->slot = 0;
+	qr_zone_free(space->zone, pfn);
+	qr_leaf_set(&space->tables, &batch->leaf, victim->index, out);
+	if (qr_entry_has(e, QUIRE_ENTRY_WANTED))
+		wake(space, batch, victim);
+}
+
+/* Settles every victim; returns how many went. */
+static uint32_t commit(struct quire_space *space, struct qr_batch *batch)
+{
+	uint32_t nr_released = 0, nr_gone = 0;
+
+	for (uint32_t i = 0; i < batch->nr; i++) {
+		const struct qr_victim *victim = &batch->victims[i];
+		bool gone = is_going(victim);
+
+		if (gone) {
+			uint32_t bit = nr_released++;
+
+			gone = (batch->kept[bit / 64] >> (bit % 64) & 1) == 0;
+			space->stats->pages_kept += !gone;
+		}
+		if (gone)
+			commit_gone(space, batch, victim);
+		else
+			commit_stay(space, batch, victim);
+		nr_gone += gone;
+	}
+	return nr_gone;
+}
+
+uint32_t qr_batch_evict(struct quire_reclaim *reclaim, struct quire_lane *lane)
+{
+	struct quire_space *space = reclaim->space;
+	struct qr_batch *batch = lane->batch;
+	uint32_t nr_gone;
+
+	protect(space, batch);
+	reclaim->nr_at_work++;
+	qr_unlock(space->lock);
+	pack_all(reclaim, lane);
+	release(space, batch);
+	qr_lock(space->lock);
+	reclaim->nr_at_work--;
+	nr_gone = commit(space, batch);
+	space->nr_evicted += nr_gone;
+	qr_tables_prune(&space->tables, (quire_vaddr){batch->leaf.base});
+	qr_event_raise(&space->settled, space->lock);
+	return nr_gone;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* reclaim.c - the page-out daemon's turns, and how much of memory the store gets. */
+#include "core/reclaim/reclaim.h"
+
+#include "core/base/assert.h"
+#include "core/reclaim/batch.h"
+
+/* Pages a turn takes out: enough to share one flush, few enough that a fault behind it
+ * does not wait long. */
+#define BATCH_PAGES 64u
+
+/* Leaves that one turn of the daemon looks through. */
+#define TURN_LEAVES 64u
+
+/* The share of the store is looked at each time so many pages came in. */
+#define SHARE_PERIOD 1024u
+
+/* Of the pages that come in, one in so many may come from a device before the store
+ * grows; below one in SELDOM it shrinks.  A device costs some 15 times a page from the
+ * store. */
+#define OFTEN  16u
+#define SELDOM 128u
+
+/* Steps and bounds of the store's share of all frames. */
+#define SHARE_STEP  64u
+#define SHARE_FIRST(n) ((n) / 2)
+#define SHARE_LEAST(n) ((n) / 16)
+#define SHARE_MOST(n)  ((n) - (n) / 6)
+
+/* Frames of uncompressed pages that may wait for a full transfer. */
+#define RAW_WAITING (4u * QUIRE_EXTENT_FRAMES)
+
+uint32_t qr_reclaim_batch_frames(void)
+{
+	return (uint32_t)((sizeof(struct qr_batch) + QUIRE_PAGE_BYTES - 1) >>
+			  QUIRE_PAGE_SHIFT);
+}
+
+void qr_reclaim_init(struct quire_reclaim *reclaim, struct quire_space *space,
+		     uint32_t store_frames)
+{
+	reclaim->space = space;
+	reclaim->hand = space->areas.floor;
+	reclaim->is_fixed = store_frames != 0;
+	reclaim->target =
+		reclaim->is_fixed ? store_frames : SHARE_FIRST(space->zone->buddy.nr_frames);
+}
+
+static void adjust_share(struct quire_reclaim *reclaim)
+{
+	const struct quire_stats *stats = reclaim->space->stats;
+	uint32_t nr_frames = reclaim->space->zone->buddy.nr_frames;
+	uint64_t in = stats->pages_in - reclaim->seen_in;
+	uint64_t device = stats->extents_in - reclaim->seen_device;
+
+	if (reclaim->is_fixed || in < SHARE_PERIOD)
+		return;
+	if (device * OFTEN > in && reclaim->target < SHARE_MOST(nr_frames))
+		reclaim->target += nr_frames / SHARE_STEP;
+	else if (device * SELDOM < in && reclaim->target > SHARE_LEAST(nr_frames))
+		reclaim->target -= nr_frames / SHARE_STEP;
+	reclaim->seen_in = stats->pages_in;
+	reclaim->seen_device = stats->extents_in;
+}
+
+/* Brings the store down to its share; true when something was written. */
+static bool trim_store(struct quire_reclaim *reclaim)
+{
+	struct quire_swap *swap = reclaim->space->swap;
+	bool wrote = false;
+
+	adjust_share(reclaim);
+	while (swap->has_device && (reclaim->space->stats->frames_store > reclaim->target ||
+				    swap->frames_raw > RAW_WAITING)) {
+		if (qr_swap_spill(swap) != QUIRE_OK)
+			break;
+		wrote = true;
+	}
+	return wrote;
+}
+
+bool qr_reclaim_balance(struct quire_reclaim *reclaim, uint32_t lane)
+{
+	struct quire_space *space = reclaim->space;
+	const struct quire_zone *zone = space->zone;
+	uint32_t free = qr_zone_free_frames(zone);
+	struct qr_batch *batch = space->lanes[lane].batch;
+	uint64_t started;
+
+	if (free < zone->low)
+		reclaim->is_active = true;
+	else if (free >= zone->high)
+		reclaim->is_active = false;
+	if (!reclaim->is_active || space->swap->codec == NULL)
+		return false;
+	started = space->port->clock(space->port->ctx);
+	trim_store(reclaim);
+	if (qr_clock_pick(reclaim, batch, BATCH_PAGES, TURN_LEAVES, false))
+		qr_batch_evict(reclaim, &space->lanes[lane]);
+	space->stats->reclaim_ns += space->port->clock(space->port->ctx) - started;
+	return true;
+}
+
+/* Takes out whatever goes, credit or not; a walk once round finds the last page. */
+static bool evict_any(struct quire_reclaim *reclaim, struct quire_lane *lane)
+{
+	uint64_t last_round = reclaim->nr_rounds + 1;
+
+	while (reclaim->nr_rounds <= last_round) {
+		if (!qr_clock_pick(reclaim, lane->batch, BATCH_PAGES, UINT32_MAX, true))
+			return false;
+		if (qr_batch_evict(reclaim, lane) > 0)
+			return true;
+	}
+	return false;
+}
+
+static bool make_room(struct quire_reclaim *reclaim, struct quire_lane *lane)
+{
+	struct quire_space *space = reclaim->space;
+	bool wrote = trim_store(reclaim);
+
+	if (qr_clock_pick(reclaim, lane->batch, BATCH_PAGES, TURN_LEAVES, false) &&
+	    qr_batch_evict(reclaim, lane) > 0)
+		return true;
+	if (evict_any(reclaim, lane))
+		return true;
+	if (wrote || qr_swap_spill(space->swap) == QUIRE_OK)
+		return true;
+	if (reclaim->nr_at_work > 0) {
+		qr_event_wait(&space->settled, space->lock);
+		return true;
+	}
+	return qr_swap_compact(space->swap, 1) > 0;
+}
+
+bool qr_reclaim_pressure(void *ctx, uint32_t lane)
+{
+	struct quire_reclaim *reclaim = ctx;
+	struct quire_space *space = reclaim->space;
+	uint64_t started = space->port->clock(space->port->ctx);
+	bool more = space->swap->codec != NULL &&
+		    make_room(reclaim, &space->lanes[lane]);
+
+	space->stats->reclaim_ns += space->port->clock(space->port->ctx) - started;
+	return more;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* reclaim.h - who goes out, when, and how.
+ *
+ * Model.  The *hand* of a clock goes round the page tables in order of address, leaf by
+ * leaf.  (Corbato's CLOCK, with GCLOCK's counts: Smith, TODS 3:223, 1978; walking tables
+ * instead of frames, as Linux's multi-generational LRU does, gives victims that are
+ * neighbours, and neighbours go out, and come back, together.)  A page with credit is
+ * *active*: the hand takes one credit and passes by.  A page without is *inactive* and
+ * goes.  Where the ground has accessed bits a set one renews the credit.
+ *
+ * A *batch* is what one turn takes out of one leaf: protect, pack, release, commit.  The
+ * lock is let go for packing and releasing; the batch's entries are BUSY.
+ *
+ * The page-out daemon is not a thread: a lane runs it after its fault, from the low to
+ * the high watermark, since on a ground of few CPUs a helper steals more than it gives.
+ *
+ * The share of the store.  Frames and store compete for the same memory.  With no device
+ * the store takes what compressing gains.  With one, target bounds it: it grows while
+ * the device is read too often and shrinks while it is hardly read at all.
+ *
+ * Locking.  The machine's lock on entry and exit; all calls let go of it.
+ */
+#ifndef QUIRE_CORE_RECLAIM_RECLAIM_H
+#define QUIRE_CORE_RECLAIM_RECLAIM_H
+
+#include "core/space/space.h"
+
+struct quire_reclaim {
+	struct quire_space *space;
+	uint64_t hand;
+	uint64_t nr_rounds;
+	uint32_t nr_at_work; /* batches in progress */
+	bool is_active;      /* between the low and the high watermark */
+	bool is_fixed;       /* the store's bound was given */
+	uint32_t target;     /* frames the store may hold before it spills */
+	uint64_t seen_evicted, seen_in, seen_device; /* at the last look at the share */
+};
+
+/* store_frames 0: by what pays. */
+void qr_reclaim_init(struct quire_reclaim *reclaim, struct quire_space *space,
+		     uint32_t store_frames);
+/* One turn of the page-out daemon; false when there is nothing to do. */
+bool qr_reclaim_balance(struct quire_reclaim *reclaim, uint32_t lane);
+/* Frames are lacking now: true when it is worth trying again. */
+bool qr_reclaim_pressure(void *reclaim, uint32_t lane);
+/* Frames that a lane's batch needs. */
+uint32_t qr_reclaim_batch_frames(void);
+
+#endif

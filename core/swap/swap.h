@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* swap.h - where pages go: slots, the compressed store, and the swap areas behind it.
+ *
+ * Model.  A *slot* names the bytes of one page that is out; it has a count of the
+ * entries that name it and a checksum of the page.  Its bytes are an *object* in a
+ * *zspage*: an extent of eight frames cut into objects of one size class, frames added
+ * as objects need them.  A zspage is open (takes objects), full, or sealed; the coldest
+ * full one is *spilled* as it stands to an extent of a swap area and its frames freed,
+ * so objects never move on their way out, and a transfer is 32 KiB.  A page that does
+ * not compress is an object of a whole frame.
+ *
+ * Classes.  A class is the number n of objects in a zspage; the object size is
+ * 32768 / n, so nothing is lost at the end.
+ *
+ * Invariants.
+ *   S1  nr_live of a zspage is the number of slots that name an object in it;
+ *   S2  a zspage is on exactly one list: open of its class, full (by age), or on a
+ *       device; none has nr_live 0;
+ *   S3  an extent's bit in its area is set exactly when a zspage is there;
+ *   S4  stored_pages, stored_bytes, spilled_pages, swap_extents, frames_store say so.
+ *
+ * Locking.  The machine's lock; qr_swap_spill alone lets go of it for the transfer.
+ */
+#ifndef QUIRE_CORE_SWAP_SWAP_H
+#define QUIRE_CORE_SWAP_SWAP_H
+
+#include "core/base/lock.h"
+#include "core/frames/zone.h"
+#include "core/objects/pool.h"
+#include "quire/codec.h"
+
+/* A slot number; 0 is none. */
+typedef struct {
+	uint32_t n;
+} quire_slot;
+
+#define QUIRE_SWAP_AREAS   64u
+#define QUIRE_SWAP_CLASSES 64u
+
+/* Packed pages above this many bytes are stored as they are. */
+#define QUIRE_PACKED_MAX 3640u
+
+struct quire_swap_area {
+	uint64_t nr_extents; /* of the device; may be vast: the map grows on demand */
+	uint64_t nr_used;
+	uint64_t next; /* where the search for a free extent starts */
+	bool sealed;   /* another copy of the machine may read it: no writes */
+	struct quire_pool *map; /* extents in use; how is swap_area.c's business */
+};
+
+struct quire_swap {
+	struct quire_zone *zone;
+	struct quire_lock *lock;
+	const struct quire_port *port;
+	const struct quire_codec *codec;
+	struct quire_stats *stats;
+	bool has_device; /* QUIRE_SWAP_FILE */
+	/* the rest is private to core/swap: lists, pools, areas */
+	struct quire_pool slots, zspages;
+	uint32_t open[QUIRE_SWAP_CLASSES];      /* lists of zspages with room */
+	uint32_t full_oldest, full_newest;      /* candidates for a spill */
+	struct quire_swap_area areas[QUIRE_SWAP_AREAS];
+	uint32_t nr_areas;
+	uint32_t frames_raw; /* store frames that hold pages as they are */
+};
+
+void qr_swap_init(struct quire_swap *swap, struct quire_zone *zone,
+		  struct quire_lock *lock, const struct quire_codec *codec,
+		  bool has_device);
+
+/* Stores the packed bytes of a page (bytes 1..QUIRE_PACKED_MAX, or QUIRE_PAGE_BYTES for
+ * one as it is) under a new slot with count 1.  May use the zone's reserve.
+ * QUIRE_NO_MEMORY: nothing changed. */
+enum quire_status qr_swap_put(struct quire_swap *swap, const void *packed,
+			      uint32_t bytes, uint32_t checksum, quire_slot *out);
+
+/* Where the bytes of a slot are. */
+struct qr_swap_place {
+	uint32_t bytes; /* packed */
+	uint32_t checksum;
+	bool on_device;
+	uint32_t area;  /* on_device: where to read; the object's bytes lie within */
+	uint64_t extent;
+	uint32_t offset; /* in the extent */
+};
+/* Copies the packed bytes to buf (a page) when they are in RAM, otherwise says where they
+ * are.  On a device the object starts with its two-byte length unless it is a whole
+ * page: qr_swap_object() takes it apart.  The extent stays as it is for as long as the
+ * slot does. */
+void qr_swap_get(struct quire_swap *swap, quire_slot slot, void *buf,
+		 struct qr_swap_place *place);
+/* Given the extent's bytes from place.offset on: the packed bytes and their number, or
+ * NULL when the length is impossible. */
+const void *qr_swap_object(const struct qr_swap_place *place, const void *raw,
+			   uint32_t *bytes);
+
+/* One more, or one fewer, entry names the slot; with the last it is gone. */
+void qr_swap_dup(struct quire_swap *swap, quire_slot slot);
+void qr_swap_drop(struct quire_swap *swap, quire_slot slot);
+
+/* Writes the oldest full zspage (with pages as they are first) to a swap area.  Lets go
+ * of the lock meanwhile.  QUIRE_INVALID: there is none to write, or no device.
+ * QUIRE_NO_SPACE, QUIRE_IO: nothing was lost, it is still in RAM. */
+enum quire_status qr_swap_spill(struct quire_swap *swap);
+/* Empties up to nr of the sparsest open zspages into others of their class; frames
+ * freed. */
+uint32_t qr_swap_compact(struct quire_swap *swap, uint32_t nr);
+/* After a fork: every area in use is read only until swap_sole() says otherwise. */
+void qr_swap_seal(struct quire_swap *swap);
+/* Everything is dropped; frames and extents go back. */
+void qr_swap_destroy(struct quire_swap *swap);
+const char *qr_swap_validate(struct quire_swap *swap);
+
+#endif

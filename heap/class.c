@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* class.c - the table of the classes of small sizes; sixteen bytes an entry. */
+#include "heap/class.h"
+
+/* clang-format off */
+const uint8_t qr_class_table[QR_TABLE_MAX / QR_QUANTUM + 1] = {
+	 0,
+	 0,  1,  2,  3,  4,  5,  6,  7,
+	 8,  9, 10, 11, 12, 13, 14, 15,
+	16, 16, 17, 17, 18, 18, 19, 19,
+	20, 20, 21, 21, 22, 22, 23, 23,
+	24, 24, 24, 24, 25, 25, 25, 25,
+	26, 26, 26, 26, 27, 27, 27, 27,
+	28, 28, 28, 28, 29, 29, 29, 29,
+	30, 30, 30, 30, 31, 31, 31, 31,
+};
+/* clang-format on */

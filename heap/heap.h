@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* heap.h - the fast heap: malloc in size classes, with a cache for each thread.
+ *
+ * Model.
+ *   page     4096 bytes; the source (pages.h) hands them out in chunks of many.
+ *   run      neighbouring pages with one use: free, a span of slots, or one block.
+ *   span     the record of a run.  Records lie apart from the pages they speak of, so
+ *            that no free touches a page of blocks: such pages may be swapped out.
+ *   slot     room for one small block in a span of slots; all of a span are one class.
+ *   group    64 neighbouring slots, with one bit each in two words: `free` (the owner
+ *            freed it) and `remote` (another thread freed it; the owner has not seen).
+ *   cache    what one thread allocates from.  It owns spans, and holds for each class a
+ *            bin: one group whose free bits were moved into the bin's mask.
+ *   inbox    spans of a cache in which other threads have freed slots.
+ *   map      page number -> span, two levels.
+ * A slot is in use when no bit says otherwise.  There are no links inside of blocks:
+ * nothing that a program writes past a block's end can lead the heap astray, and a
+ * block's bit tells whether a free of it is the first.
+ *
+ * Invariants.  qr_heap_validate() names the first that does not hold.
+ *   H1  a slot's bit is set in at most one of: free, remote, its bin's mask;
+ *   H2  used = slots - bits in free; a bin's mask and remote bits count as used;
+ *   H3  bit w of span.groups is set where group w's free word is not zero;
+ *   H4  a span of slots is current in one bin, or on the partial list of its class
+ *       (some slot free), or full (no slot free), as span.state says;
+ *   H5  every page of a span of slots, and the first and last page of any other run,
+ *       lead to its span by the map;
+ *   H6  two neighbouring free runs differ in state (dirty, clean) or in source;
+ *   H7  pages held = pages in use + dirty free + clean free.
+ *
+ * Locking.  A cache belongs to its thread, its spans' owner fields with it: no lock.
+ *   qr_heap_lock guards runs, the map's making, records, and the lists of caches.
+ *   A remote free takes no lock:
+ *     1. adds 1 to the span's `announced`; whoever finds 0 there posts the span to the
+ *        owner's inbox (a stack, one compare-and-swap);
+ *     2. sets the slot's remote bit.
+ *   Step 2 is the last touch of the span.  Until it, the slot counts as used, so the
+ *   span cannot be released under the one who frees.  The owner, when it runs out of
+ *   slots, takes its whole inbox at once, gathers each span's remote bits and subtracts
+ *   their number from `announced`; what is left has been announced and not yet set, and
+ *   such a span stays in the inbox.
+ *   A cache whose thread is gone waits on a list with its spans; a new thread takes it
+ *   whole, and a thread that would need new pages takes its spans over.  A post that
+ *   meets the old owner's inbox is forwarded from there.
+ *   Threads past their destructors, and those without memory for a cache, share one
+ *   cache behind qr_late_lock, which is taken before qr_heap_lock.
+ *
+ * Cost.  malloc of a small block is one load of the mask, one bit count, one store;
+ * free is two dependent loads (map), the span's first line, and the bin's mask or the
+ * group's words.  A span costs 192 bytes, and 16 for each group past the third.
+ */
+#ifndef QUIRE_HEAP_HEAP_H
+#define QUIRE_HEAP_HEAP_H
+
+#include "heap/class.h"
+#include "heap/pages.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#define QR_PAGE_SHIFT  12
+#define QR_PAGE_BYTES  ((size_t)1 << QR_PAGE_SHIFT)
+#define QR_GROUP_SLOTS 64u
+/* One bit of span.groups for each. */
+#define QR_GROUPS_MAX 64u
+#define QR_CACHE_LINE 64
+
+#define QR_LIKELY(x)   __builtin_expect(!!(x), 1)
+#define QR_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+enum qr_span_kind {
+	QR_SPAN_DEAD, /* a record without a run */
+	QR_SPAN_SLOTS,
+	QR_SPAN_LARGE, /* one block, in pages of a chunk */
+	QR_SPAN_HUGE,  /* one block, a mapping of its own */
+	QR_SPAN_FREE,
+};
+
+enum qr_span_state { QR_SPAN_FULL, QR_SPAN_PARTIAL, QR_SPAN_CURRENT };
+
+struct qr_group {
+	uint64_t free;
+	_Atomic uint64_t remote;
+};
+
+struct qr_span {
+	/* Read by whoever frees; written when the run changes its use or its owner. */
+	_Atomic(struct qr_cache *) owner; /* NULL unless a span of slots */
+	uintptr_t start;
+	uint64_t recip; /* 2^QR_RECIP_SHIFT / slot_bytes, rounded up */
+	size_t limit;   /* bytes from start in which blocks begin and end */
+	uint32_t nr_pages;
+	uint32_t slot_bytes;
+	uint32_t nr_slots;
+	uint16_t nr_groups;
+	uint8_t class;
+	uint8_t kind;
+	uint8_t source;
+	uint8_t dirty; /* free runs: not known to read as zero */
+	uint8_t record_units; /* size of this record, in cache lines */
+	/* The owner's; of a free run, qr_heap_lock's. */
+	int32_t used;
+	_Alignas(QR_CACHE_LINE) uint64_t groups;
+	int32_t watch; /* a free that brings used down to this is an event */
+	uint32_t stamp; /* free runs: when, in milliseconds */
+	uint8_t state;
+	struct qr_span *prev, *next;         /* partial list; free list of a size */
+	struct qr_span *all_prev, *all_next; /* the owner's spans; dirty runs by age */
+	/* Written by threads that free other threads' blocks. */
+	_Alignas(QR_CACHE_LINE) _Atomic uint32_t announced;
+	struct qr_span *inbox_next;
+	struct qr_group group[];
+};
+
+#define QR_RECIP_SHIFT 40
+
+struct qr_bin {
+	uint64_t mask;  /* free slots of the group */
+	uintptr_t base; /* the group's slot 0 */
+	uint32_t slot_bytes;
+	uint32_t group; /* number in span */
+	struct qr_span *span;
+};
+
+struct qr_cache {
+	struct qr_bin bin[QR_NR_CLASSES];
+	struct qr_span *partial[QR_NR_CLASSES];
+	struct qr_span *all;     /* guarded by qr_heap_lock */
+	struct qr_cache *next;   /* idle or blank list; guarded by qr_heap_lock */
+	struct qr_cache *linked; /* every cache there is; written once */
+	/* What the last realloc that moved returned: a block that grows, if it comes back. */
+	void *grown;
+	_Alignas(QR_CACHE_LINE) _Atomic(struct qr_span *) inbox;
+};
+
+/* The thread's cache; qr_cache_none, which is always empty, until it has one. */
+extern __thread struct qr_cache *qr_cache_self __attribute__((tls_model("initial-exec")));
+extern struct qr_cache qr_cache_none;
+
+/* lock.c */
+void qr_heap_lock(void);
+void qr_heap_unlock(void);
+void qr_late_lock(void);
+void qr_late_unlock(void);
+void qr_heap_fork_prepare(void);
+void qr_heap_fork_parent(void);
+void qr_heap_fork_child(void);
+
+/* record.c: the records of spans and caches.  Locked. */
+struct qr_span *qr_record_new(unsigned nr_groups);
+void qr_record_free(struct qr_span *span);
+/* Zeroed memory that is never given back. */
+void *qr_record_raw(size_t bytes);
+size_t qr_record_held(void);
+
+/* source.c: the current source and those before. */
+const struct qr_heap_pages *qr_source_at(unsigned source);
+unsigned qr_source_current(void);
+
+/* runs.c: page runs.  All locked. */
+struct qr_run {
+	uintptr_t start;
+	unsigned source;
+	bool zero; /* reads as zero */
+};
+bool qr_runs_take(size_t nr_pages, size_t align, struct qr_run *run);
+/* Makes the span's run a free one; the record with it. */
+void qr_runs_give(struct qr_span *span, bool zero);
+/* Gives back the last pages of a large block; false without memory for a record. */
+bool qr_runs_shrink(struct qr_span *span, size_t nr_pages);
+/* Takes in the free pages that follow; false where there are too few. */
+bool qr_runs_grow(struct qr_span *span, size_t nr_pages);
+
+struct qr_runs_count {
+	size_t held, used, dirty, clean; /* pages */
+	size_t huge;                     /* pages, not part of held */
+	size_t huge_blocks, large_blocks;
+};
+extern struct qr_runs_count qr_runs_count;
+
+/* purge.c: when dirty runs go back to the source. */
+void qr_purge_note_give(size_t nr_pages);
+void qr_purge_note_take(size_t nr_pages, bool clean);
+size_t qr_purge_all(size_t keep_pages);
+uint32_t qr_purge_now(void);
+/* runs.c for purge.c: the oldest dirty run becomes a clean one; pages, or 0 if none. */
+size_t qr_runs_purge_oldest(void);
+/* The oldest dirty run's stamp, false if there is none. */
+bool qr_runs_oldest_stamp(uint32_t *stamp);
+
+/* span.c: spans of slots, by their owner. */
+struct qr_span *qr_span_create(struct qr_cache *cache, unsigned class);
+/* used has come down to watch. */
+void qr_span_event(struct qr_cache *cache, struct qr_span *span);
+/* Moves the remote bits to where the owner sees them. */
+void qr_span_gather(struct qr_cache *cache, struct qr_span *span);
+void qr_span_post(struct qr_span *span);
+void qr_span_list(struct qr_cache *cache, struct qr_span *span);
+void qr_span_unlist(struct qr_cache *cache, struct qr_span *span);
+/* The bin gives its group back, and its span. */
+void qr_span_retreat(struct qr_cache *cache, struct qr_bin *bin);
+
+/* cache.c: from creation to take-over. */
+struct qr_cache *qr_cache_acquire(void);
+void qr_cache_drain(struct qr_cache *cache);
+void *qr_cache_refill(struct qr_cache *cache, unsigned class);
+/* Everything unused goes to the free runs. */
+void qr_cache_flush(struct qr_cache *cache);
+struct qr_cache *qr_cache_first(void);
+
+/* large.c: blocks with pages of their own. */
+void *qr_large_alloc(size_t bytes, size_t align, bool zeroed);
+void qr_large_free(struct qr_span *span);
+/* The block resized where it lies or by moving its pages; NULL where neither is. */
+void *qr_large_resize(struct qr_span *span, size_t bytes);
+
+/* alloc.c: the heap's interface, and what the fast paths leave over. */
+void *qr_heap_malloc(size_t bytes);
+void *qr_heap_calloc(size_t nr, size_t bytes);
+void *qr_heap_aligned(size_t align, size_t bytes);
+void *qr_heap_realloc(void *block, size_t bytes);
+void qr_heap_free(void *block);
+size_t qr_heap_usable(const void *block);
+/* Gives back all but pad bytes of free pages; whether any went. */
+bool qr_heap_trim(size_t pad);
+void *qr_alloc_slow(size_t bytes);
+void qr_free_slow(void *block, struct qr_span *span);
+
+/* report.c: corruption; all end the process. */
+__attribute__((noreturn)) void qr_report_bad_free(const void *block,
+						  const struct qr_span *span);
+__attribute__((noreturn)) void qr_report_double_free(const void *block,
+						     const struct qr_span *span);
+__attribute__((noreturn)) void qr_report_broken(const char *what, const void *where);
+
+/* account.c */
+struct qr_heap_account {
+	size_t held;      /* bytes from the sources, records included */
+	size_t spans;     /* bytes in spans of slots */
+	size_t used;      /* bytes in blocks, small and large */
+	size_t blocks;    /* blocks in use */
+	size_t huge;      /* bytes in mappings of their own */
+	size_t huge_blocks;
+	size_t free_dirty, free_clean, records;
+};
+void qr_heap_account(struct qr_heap_account *account);
+/* NULL, or the invariant that does not hold.  No other thread uses the heap. */
+const char *qr_heap_validate(void);
+
+/* conf.c */
+struct qr_heap_conf {
+	bool stats;        /* print the account at exit */
+	size_t decay_ms;   /* dirty runs older than this go back */
+	unsigned perturb;  /* byte to fill freed blocks with, as M_PERTURB; 0 is off */
+};
+extern struct qr_heap_conf qr_heap_conf;
+
+#endif
