@@ -216,8 +216,7 @@ static void find_map_count(struct qr_findings *findings)
 static void find_swap_place(struct qr_findings *findings)
 {
 	struct qr_swap_place place;
-	const char *folder = qr_swap_place_default();
-	bool good = qr_swap_place_check(folder, &place);
+	bool good = qr_swap_place_default(&place);
 	struct qr_finding *f =
 		add(findings, "host", "swap-folder", good && !place.in_memory, false);
 	char room[QR_SIZE_TEXT];
@@ -227,7 +226,7 @@ static void find_swap_place(struct qr_findings *findings)
 		fix(f, "export TMPDIR=FOLDER   (one that can be written)");
 		return;
 	}
-	detail(f, "%.300s: %s free, O_DIRECT %s%s", folder,
+	detail(f, "%.300s: %s free, O_DIRECT %s%s", place.path,
 	       qr_size_show(place.free, room), place.direct ? "yes" : "no",
 	       place.in_memory ? "; it lives in RAM, swapping there frees none" : "");
 	fix(f, "export TMPDIR=/var/tmp");

@@ -58,11 +58,20 @@ static bool is_variable(const char *entry, const char *name)
 	return strncmp(entry, name, bytes) == 0 && entry[bytes] == '=';
 }
 
-/* The environment with our two in it; lives until the supervisor ends. */
+/* The program's environment: ours, with two entries of our own making at its front. */
+static void environment_free(char **env)
+{
+	if (!env)
+		return;
+	free(env[0]);
+	free(env[1]);
+	free(env);
+}
+
 static char **environment_make(const struct qr_run *run)
 {
 	const char *before = getenv(PRELOAD);
-	size_t nr = 0, used = 0;
+	size_t nr = 0, used = 2;
 	char **env;
 
 	while (environ[nr])
@@ -70,18 +79,17 @@ static char **environment_make(const struct qr_run *run)
 	env = calloc(nr + 3, sizeof(*env));
 	if (!env)
 		return NULL;
+	env[0] = preload_text(run->library, before ? before : "");
+	env[1] = settings_text(&run->settings);
+	if (!env[0] || !env[1]) {
+		environment_free(env);
+		return NULL;
+	}
 	for (size_t i = 0; i < nr; i++)
 		if (!is_variable(environ[i], PRELOAD) &&
 		    !is_variable(environ[i], QUIRE_SETTINGS_VARIABLE))
 			env[used++] = environ[i];
-	env[used] = preload_text(run->library, before ? before : "");
-	env[used + 1] = settings_text(&run->settings);
-	if (env[used] && env[used + 1])
-		return env;
-	free(env[used]);
-	free(env[used + 1]);
-	free(env);
-	return NULL;
+	return env;
 }
 
 /* A supervisor that is killed outright takes the program along, as if the program itself
@@ -134,6 +142,7 @@ pid_t qr_run_launch(const struct qr_run *run, const struct qr_signals *signals,
 	*status = QR_EXIT_QUIRE;
 	if (env)
 		pid = fork_child(run, signals, env, &error);
+	environment_free(env);
 	if (pid < 0) {
 		(void)qr_cli_fail(0, "cannot start a process: %s", strerror(error));
 		return -1;

@@ -186,8 +186,13 @@ static const char *get_texts(const json_t *from, const struct text *texts, void 
 	return NULL;
 }
 
-static const char *stats_from_json(const json_t *from, struct quire_stats *stats)
+static const char *stats_from_json(const json_t *in, const char *name,
+				   struct quire_stats *stats)
 {
+	const json_t *from = json_object_get(in, name);
+
+	if (!json_is_object(from))
+		return name;
 	for (const struct qr_figure *f = qr_figures; f->name; f++) {
 		uint64_t value;
 
@@ -238,7 +243,7 @@ static const char *process_from_json(const json_t *from, struct qr_process *proc
 	if (!wrong && !end_from_json(json_object_get(from, "end"), &process->end))
 		wrong = "end";
 	if (!wrong)
-		wrong = stats_from_json(json_object_get(from, "stats"), &process->stats);
+		wrong = stats_from_json(from, "stats", &process->stats);
 	process->running = json_is_true(json_object_get(from, "running"));
 	process->features = features_from_json(json_object_get(from, "features"));
 	return wrong;
@@ -331,7 +336,7 @@ const char *qr_report_from_json(const json_t *json, struct qr_report *report)
 	if (!wrong)
 		wrong = get_numbers(json, run_numbers, report);
 	if (!wrong)
-		wrong = stats_from_json(json_object_get(json, "total"), &report->total);
+		wrong = stats_from_json(json, "total", &report->total);
 	if (!wrong && main)
 		wrong = process_from_json(main, &report->main);
 	report->has_main = main != NULL;

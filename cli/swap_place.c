@@ -30,7 +30,7 @@ static bool lives_in_memory(const char *folder)
 	       (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
 }
 
-const char *qr_swap_place_default(void)
+static const char *default_folder(void)
 {
 	const char *named = getenv("TMPDIR");
 
@@ -122,7 +122,7 @@ static bool check_folder(const char *path, char folder[PATH_MAX],
 	return copy_path(out, path, folder);
 }
 
-bool qr_swap_place_check(const char *path, struct qr_swap_place *out)
+static bool check(const char *path, bool may_be_file, struct qr_swap_place *out)
 {
 	char folder[PATH_MAX];
 	struct statfs fs;
@@ -134,7 +134,7 @@ bool qr_swap_place_check(const char *path, struct qr_swap_place *out)
 	if (exists && !S_ISDIR(st.st_mode))
 		return fault(out, path,
 			     "exists already; name a folder, or a file to be made");
-	if (!(exists ? check_folder : check_file)(path, folder, out))
+	if (!(exists || !may_be_file ? check_folder : check_file)(path, folder, out))
 		return false;
 	error = try_folder(folder, &out->direct);
 	if (error)
@@ -144,4 +144,14 @@ bool qr_swap_place_check(const char *path, struct qr_swap_place *out)
 	out->free = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
 	out->in_memory = lives_in_memory(folder);
 	return true;
+}
+
+bool qr_swap_place_check(const char *path, struct qr_swap_place *out)
+{
+	return check(path, true, out);
+}
+
+bool qr_swap_place_default(struct qr_swap_place *out)
+{
+	return check(default_folder(), false, out);
 }

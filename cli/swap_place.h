@@ -18,7 +18,8 @@ struct qr_swap_place {
 /* A folder, or the name of a file to be made in one.  False with a line in fault. */
 bool qr_swap_place_check(const char *path, struct qr_swap_place *out);
 
-/* $TMPDIR; or /tmp, or /var/tmp where /tmp lives in RAM. */
-const char *qr_swap_place_default(void);
+/* The same for the folder that is used when none is named: $TMPDIR; or /tmp, or /var/tmp
+ * where /tmp lives in RAM. */
+bool qr_swap_place_default(struct qr_swap_place *out);
 
 #endif

@@ -193,6 +193,22 @@ static int store_read(const char *text, struct quire_settings *settings)
 	return 0;
 }
 
+static int place_note(const struct qr_swap_place *place, struct quire_settings *settings)
+{
+	char wanted[QR_SIZE_TEXT], there[QR_SIZE_TEXT];
+
+	if (settings->swap_bytes > place->free)
+		return qr_cli_fail(QR_EXIT_QUIRE, "--swap: %s has %s free, not %s",
+				   place->path, qr_size_show(place->free, there),
+				   qr_size_show(settings->swap_bytes, wanted));
+	if (place->in_memory)
+		(void)qr_cli_fail(0,
+				  "warning: %s lives in RAM: swapping there frees none",
+				  place->path);
+	memcpy(settings->swap_path, place->path, sizeof(place->path));
+	return 0;
+}
+
 /* "PATH" or "PATH,SIZE", where a comma in the path is one that no size follows. */
 static int file_read(const char *text, const char *word, struct quire_settings *settings)
 {
@@ -209,25 +225,23 @@ static int file_read(const char *text, const char *word, struct quire_settings *
 	path[bytes] = '\0';
 	if (!qr_swap_place_check(path, &place))
 		return qr_cli_fail(QR_EXIT_QUIRE, "--swap: %s", place.fault);
-	if (settings->swap_bytes > place.free) {
-		char wanted[QR_SIZE_TEXT], there[QR_SIZE_TEXT];
+	return place_note(&place, settings);
+}
 
-		return qr_cli_fail(QR_EXIT_QUIRE, "--swap: %s has %s free, not %s", path,
-				   qr_size_show(place.free, there),
-				   qr_size_show(settings->swap_bytes, wanted));
-	}
-	if (place.in_memory)
-		(void)qr_cli_fail(
-			0, "warning: %s lives in RAM: swapping there frees none", path);
-	memcpy(settings->swap_path, place.path, sizeof(place.path));
-	return 0;
+static int default_read(struct quire_settings *settings)
+{
+	struct qr_swap_place place;
+
+	if (!qr_swap_place_default(&place))
+		return qr_cli_fail(QR_EXIT_QUIRE, "--swap: %s", place.fault);
+	return place_note(&place, settings);
 }
 
 static int swap_read(const char *text, struct quire_settings *settings)
 {
 	settings->swap = QUIRE_SWAP_FILE;
 	if (!text || strcmp(text, "file") == 0)
-		return file_read(qr_swap_place_default(), "file", settings);
+		return default_read(settings);
 	if (strncmp(text, "file:", 5) == 0)
 		return file_read(text + 5, text, settings);
 	if (strcmp(text, "ram") == 0)

@@ -79,7 +79,7 @@ enum qr_span_kind {
 enum qr_span_state { QR_SPAN_FULL, QR_SPAN_PARTIAL, QR_SPAN_CURRENT };
 
 struct qr_group {
-	uint64_t free;
+	_Atomic uint64_t free; /* written by the owner alone */
 	_Atomic uint64_t remote;
 };
 
@@ -98,9 +98,10 @@ struct qr_span {
 	uint8_t source;
 	uint8_t dirty; /* free runs: not known to read as zero */
 	uint8_t record_units; /* size of this record, in cache lines */
+	bool fresh;           /* large: its pages read as zero */
 	/* The owner's; of a free run, qr_heap_lock's. */
-	int32_t used;
 	_Alignas(QR_CACHE_LINE) uint64_t groups;
+	int32_t used;
 	int32_t watch; /* a free that brings used down to this is an event */
 	uint32_t stamp; /* free runs: when, in milliseconds */
 	uint8_t state;
@@ -113,6 +114,16 @@ struct qr_span {
 };
 
 #define QR_RECIP_SHIFT 40
+
+/* Bits that are set.  The compiler's own is a call where the processor may lack the
+ * instruction. */
+static inline int32_t qr_count_bits(uint64_t x)
+{
+	x -= (x >> 1) & 0x5555555555555555u;
+	x = (x & 0x3333333333333333u) + ((x >> 2) & 0x3333333333333333u);
+	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+	return (int32_t)((x * 0x0101010101010101u) >> 56);
+}
 
 struct qr_bin {
 	uint64_t mask;  /* free slots of the group */
@@ -136,6 +147,8 @@ struct qr_cache {
 /* The thread's cache; qr_cache_none, which is always empty, until it has one. */
 extern __thread struct qr_cache *qr_cache_self __attribute__((tls_model("initial-exec")));
 extern struct qr_cache qr_cache_none;
+/* Shared by the threads that have none, behind qr_late_lock. */
+extern struct qr_cache qr_cache_late;
 
 /* lock.c */
 void qr_heap_lock(void);
@@ -195,24 +208,38 @@ void qr_span_event(struct qr_cache *cache, struct qr_span *span);
 /* Moves the remote bits to where the owner sees them. */
 void qr_span_gather(struct qr_cache *cache, struct qr_span *span);
 void qr_span_post(struct qr_span *span);
-void qr_span_list(struct qr_cache *cache, struct qr_span *span);
-void qr_span_unlist(struct qr_cache *cache, struct qr_span *span);
-/* The bin gives its group back, and its span. */
-void qr_span_retreat(struct qr_cache *cache, struct qr_bin *bin);
+/* The span is no bin's any more: partial, full, or released when it is empty. */
+void qr_span_settle(struct qr_cache *cache, struct qr_span *span);
+void qr_span_release_empty(struct qr_cache *cache, unsigned class);
+/* The partial span to allocate from next, made current; NULL if there is none. */
+struct qr_span *qr_span_choose(struct qr_cache *cache, unsigned class);
 
-/* cache.c: from creation to take-over. */
-struct qr_cache *qr_cache_acquire(void);
-void qr_cache_drain(struct qr_cache *cache);
+/* refill.c: bins. */
+/* A slot, from wherever there is one; NULL without memory. */
 void *qr_cache_refill(struct qr_cache *cache, unsigned class);
+/* The bin gives its group back, and its span. */
+void qr_bin_retreat(struct qr_cache *cache, struct qr_bin *bin);
+
+/* cache.c: caches, from the making to the taking over. */
+/* The thread's own, made or taken over now; NULL if it is to use the late one. */
+struct qr_cache *qr_cache_acquire(void);
+/* Gathers what other threads freed. */
+void qr_cache_drain(struct qr_cache *cache);
+/* Takes over the spans of a thread that is gone; false if there is none. */
+bool qr_cache_adopt(struct qr_cache *cache);
 /* Everything unused goes to the free runs. */
 void qr_cache_flush(struct qr_cache *cache);
+/* The first of all caches, by the field linked. */
 struct qr_cache *qr_cache_first(void);
 
 /* large.c: blocks with pages of their own. */
-void *qr_large_alloc(size_t bytes, size_t align, bool zeroed);
-void qr_large_free(struct qr_span *span);
+/* mapped: a mapping of its own, whatever the size. */
+struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped);
+void qr_large_free(struct qr_span *span, const void *block);
 /* The block resized where it lies or by moving its pages; NULL where neither is. */
 void *qr_large_resize(struct qr_span *span, size_t bytes);
+/* From this size on a block that grows is better moved by the source. */
+#define QR_REMAP_MIN ((size_t)1 << 20)
 
 /* alloc.c: the heap's interface, and what the fast paths leave over. */
 void *qr_heap_malloc(size_t bytes);
@@ -220,7 +247,7 @@ void *qr_heap_calloc(size_t nr, size_t bytes);
 void *qr_heap_aligned(size_t align, size_t bytes);
 void *qr_heap_realloc(void *block, size_t bytes);
 void qr_heap_free(void *block);
-size_t qr_heap_usable(const void *block);
+size_t qr_heap_usable(void *block);
 /* Gives back all but pad bytes of free pages; whether any went. */
 bool qr_heap_trim(size_t pad);
 void *qr_alloc_slow(size_t bytes);

@@ -4,19 +4,49 @@
 
 _Atomic(qr_map_entry *) qr_map_root[QR_ROOT_ENTRIES];
 
-static bool cover_leaf(size_t root)
+/* Leaves put aside: enough for a block of 62 GiB that moves. */
+#define SPARE_MAX 64u
+
+static qr_map_entry *spare[SPARE_MAX];
+static unsigned nr_spare;
+
+static qr_map_entry *new_leaf(void)
 {
 	const struct qr_heap_pages *pages = qr_source_at(qr_source_current());
+
+	return pages->map(pages->ctx, QR_LEAF_ENTRIES * sizeof(qr_map_entry),
+			  QR_PAGE_BYTES);
+}
+
+static bool cover_leaf(size_t root)
+{
 	qr_map_entry *leaf;
 
 	if (root >= QR_ROOT_ENTRIES)
 		return false;
 	if (atomic_load_explicit(&qr_map_root[root], memory_order_relaxed) != NULL)
 		return true;
-	leaf = pages->map(pages->ctx, QR_LEAF_ENTRIES * sizeof(*leaf), QR_PAGE_BYTES);
+	leaf = nr_spare != 0 ? spare[--nr_spare] : new_leaf();
 	if (leaf == NULL)
 		return false;
 	atomic_store_explicit(&qr_map_root[root], leaf, memory_order_release);
+	return true;
+}
+
+bool qr_map_prepare(size_t bytes)
+{
+	/* A block may begin and end in the middle of a leaf. */
+	size_t need = (bytes >> QR_LEAF_SHIFT) + 2;
+
+	if (need > SPARE_MAX)
+		return false;
+	while (nr_spare < need) {
+		qr_map_entry *leaf = new_leaf();
+
+		if (leaf == NULL)
+			return false;
+		spare[nr_spare++] = leaf;
+	}
 	return true;
 }
 

@@ -34,6 +34,8 @@ static inline struct qr_span *qr_map_get(uintptr_t address)
 
 /* Makes the leaves for [start, start + bytes); false without memory.  Locked. */
 bool qr_map_cover(uintptr_t start, size_t bytes);
+/* Puts leaves aside, so that covering bytes anywhere cannot fail next.  Locked. */
+bool qr_map_prepare(size_t bytes);
 /* Both of covered addresses; locked. */
 void qr_map_set(uintptr_t address, struct qr_span *span);
 void qr_map_set_pages(uintptr_t start, size_t nr_pages, struct qr_span *span);

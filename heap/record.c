@@ -11,8 +11,8 @@
 #define BLOCK_BYTES ((size_t)256 << 10)
 
 #define UNITS_OF(groups) \
-	((sizeof(struct qr_span) + (groups) * sizeof(struct qr_group) + QR_CACHE_LINE - \
-	  1) / \
+	((offsetof(struct qr_span, group) + (groups) * sizeof(struct qr_group) + \
+	  QR_CACHE_LINE - 1) / \
 	 QR_CACHE_LINE)
 #define NR_UNITS (UNITS_OF(QR_GROUPS_MAX) + 1)
 

@@ -35,7 +35,6 @@ build libcmocka-dev  has_module cmocka
 build python3        has_command python3
 test  binutils       has_command nm
 test  clang          has_command clang
-test  libclang-rt-14-dev has_sanitizer clang
 test  clang-format   has_command clang-format
 test  git            has_command git
 test  man-db         has_command man
@@ -64,22 +63,16 @@ has_archive()
 	has_module "$1" && [ -e "$(pkg-config --variable=libdir "$1")/$1.a" ]
 }
 
-has_sanitizer()
-{
-	has_command "$1" && echo 'int main(void) { return 0; }' |
-		"$1" -fsanitize=address,undefined -x c -o /dev/null - >/dev/null 2>&1
-}
-
 # Prints the packages of the wanted groups whose probe fails.
 missing()
 {
 	local group package probe
 
-	while read -r group package probe; do
+	needs | while read -r group package probe; do
 		[[ " $* " == *" $group "* ]] || continue
 		# shellcheck disable=SC2086  # a probe is a command and its argument
-		$probe || echo "$package"
-	done < <(needs)
+		$probe </dev/null || echo "$package"
+	done
 }
 
 as_root()
@@ -119,9 +112,9 @@ test) groups=(build test) ;;
 *) usage ;;
 esac
 
-mapfile -t packages < <(missing "${groups[@]}")
+read -r -d '' -a packages <<<"$(missing "${groups[@]}")" || true
 [ ${#packages[@]} = 0 ] && exit 0
 "$check" && refuse "not everything is here (make deps installs it)"
 install_packages
-mapfile -t packages < <(missing "${groups[@]}")
+read -r -d '' -a packages <<<"$(missing "${groups[@]}")" || true
 [ ${#packages[@]} = 0 ] || refuse "still missing after the installation"

@@ -13,6 +13,8 @@
 /* The write counters of one page are 16 bits, its index less than 32. */
 #define BYTES_MAX ((uint64_t)1 << 40)
 
+#define SECONDS_MAX 86400.0
+
 static const char usage[] =
 	"usage: paging-workload [options]\n"
 	"  --size BYTES       data, with K, M or G; 64M by default\n"
@@ -84,22 +86,15 @@ static uint64_t parse_bytes(const char *text)
 	return n / BENCH_PAGE_BYTES * BENCH_PAGE_BYTES;
 }
 
-static double parse_real(const char *text, const char *suffix)
+static double parse_real(const char *text, const char *suffix, double max)
 {
 	char *end;
 	double x = strtod(text, &end);
 
-	if (end == text || strcmp(end, suffix) != 0 || !(x >= 0.0))
+	if (end == text || strcmp(end, suffix) != 0)
 		refuse("not a number", text);
-	return x;
-}
-
-static double parse_fraction(const char *text)
-{
-	double x = parse_real(text, "");
-
-	if (x > 1.0)
-		refuse("not a fraction", text);
+	if (!(x >= 0.0 && x <= max))
+		refuse("out of range", text);
 	return x;
 }
 
@@ -108,7 +103,8 @@ static struct bench_length parse_length(const char *text)
 	size_t length = strlen(text);
 
 	if (length > 0 && text[length - 1] == 's')
-		return (struct bench_length){.seconds = parse_real(text, "s")};
+		return (struct bench_length){.seconds =
+						     parse_real(text, "s", SECONDS_MAX)};
 	return (struct bench_length){.accesses = parse_whole(text)};
 }
 
@@ -135,7 +131,7 @@ static void parse_one(struct bench_options *options, int option)
 		options->nr_threads = parse_threads(optarg);
 		break;
 	case WRITE:
-		options->write_fraction = parse_fraction(optarg);
+		options->write_fraction = parse_real(optarg, "", 1.0);
 		break;
 	case WARMUP:
 		options->warmup = parse_length(optarg);

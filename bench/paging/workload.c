@@ -19,6 +19,7 @@
 #include "bench/paging/page_data.h"
 #include "bench/paging/selfcheck.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -196,7 +197,7 @@ static void sleep_seconds(double seconds)
 	struct timespec left = {.tv_sec = (time_t)seconds};
 
 	left.tv_nsec = (long)((seconds - (double)left.tv_sec) * 1e9);
-	while (nanosleep(&left, &left) != 0)
+	while (nanosleep(&left, &left) != 0 && errno == EINTR)
 		;
 }
 

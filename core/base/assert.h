@@ -19,11 +19,10 @@
 void qr_assert_failed(const char *where, const char *condition) __attribute__((noreturn));
 
 #define QUIRE_STRING_(x) #x
-#define QUIRE_STRING(x)  QUIRE_STRING_(x)
-#define QUIRE_WHERE      __FILE__ ":" QUIRE_STRING(__LINE__)
+#define QUIRE_STRING(x)	 QUIRE_STRING_(x)
+#define QUIRE_WHERE	 __FILE__ ":" QUIRE_STRING(__LINE__)
 
-#define QUIRE_ASSERT(cond) \
-	((cond) ? (void)0 : qr_assert_failed(QUIRE_WHERE, #cond))
+#define QUIRE_ASSERT(cond) ((cond) ? (void)0 : qr_assert_failed(QUIRE_WHERE, #cond))
 
 #if QUIRE_CHECKS >= 1
 #define QUIRE_EXPECT(cond) QUIRE_ASSERT(cond)

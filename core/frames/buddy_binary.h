@@ -20,7 +20,7 @@
 #include "core/frames/frame.h"
 
 #define QUIRE_ORDER_MAX 10u
-#define QUIRE_NO_FRAME  UINT32_MAX
+#define QUIRE_NO_FRAME	UINT32_MAX
 
 struct quire_buddy {
 	struct quire_frame *frames;

@@ -14,10 +14,10 @@
 #include "quire/types.h"
 
 enum quire_frame_use {
-	QUIRE_FRAME_TAIL,   /* inside a free block, or never used; 0: the table starts so */
-	QUIRE_FRAME_FREE,   /* heads a free block */
-	QUIRE_FRAME_WARM,   /* free, but the ground still holds memory for it */
-	QUIRE_FRAME_META,   /* the frame table, lanes, the machine itself */
+	QUIRE_FRAME_TAIL, /* inside a free block, or never used; 0: the table starts so */
+	QUIRE_FRAME_FREE, /* heads a free block */
+	QUIRE_FRAME_WARM, /* free, but the ground still holds memory for it */
+	QUIRE_FRAME_META, /* the frame table, lanes, the machine itself */
 	QUIRE_FRAME_TABLE,  /* page tables, pools of records */
 	QUIRE_FRAME_STORE,  /* compressed pages */
 	QUIRE_FRAME_MAPPED, /* a page of the program */
@@ -25,10 +25,10 @@ enum quire_frame_use {
 };
 
 struct quire_frame {
-	uint8_t use;   /* enum quire_frame_use */
-	uint8_t order; /* of the free block it heads */
+	uint8_t use;	     /* enum quire_frame_use */
+	uint8_t order;	     /* of the free block it heads */
 	uint16_t nr_entries; /* TABLE: entries in use, for page tables */
-	uint32_t slot; /* MAPPED: the good copy's slot, or 0 */
+	uint32_t slot;	     /* MAPPED: the good copy's slot, or 0 */
 	union {
 		struct {
 			uint32_t next, prev; /* FREE, WARM: neighbours on the list */

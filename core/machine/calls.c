@@ -67,7 +67,8 @@ enum quire_status quire_madvise(struct quire *q, quire_vaddr start, uint64_t byt
 
 	if (!enter_range(q, start, bytes, &range))
 		return QUIRE_INVALID;
-	return leave(q, bytes == 0 ? QUIRE_OK : qr_space_advise(&q->space, range, advice));
+	return leave(q,
+		     bytes == 0 ? QUIRE_OK : qr_space_advise(&q->space, range, advice));
 }
 
 enum quire_status quire_mlock(struct quire *q, quire_vaddr start, uint64_t bytes, bool on)

@@ -13,7 +13,7 @@
 #define LEAST_WORKING_FRAMES 768u
 
 /* Pages of staging in a lane: on a small machine they would be too much of it. */
-#define STAGING_PAGES        64u
+#define STAGING_PAGES	     64u
 #define STAGING_PAGES_SMALL  16u
 #define SMALL_MACHINE_FRAMES 16384u
 
@@ -69,8 +69,8 @@ static bool is_valid_port(const struct quire_port *port)
 
 static bool is_valid(const struct quire_port *port, const struct quire_config *config)
 {
-	bool has_codec = config->codec != NULL &&
-			 config->codec->state_bytes <= CODEC_STATE_MAX;
+	bool has_codec =
+		config->codec != NULL && config->codec->state_bytes <= CODEC_STATE_MAX;
 
 	if (!is_valid_port(port) || config->stats == NULL)
 		return false;

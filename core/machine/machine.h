@@ -12,8 +12,9 @@ struct quire {
 	struct quire_space space;
 	struct quire_reclaim reclaim;
 	const struct quire_port *port;
-	uint32_t nr_at_work; /* lanes between the start and the end of a fault or a turn */
-	bool is_stopping;    /* a fork is being prepared: nobody starts */
+	uint32_t
+		nr_at_work; /* lanes between the start and the end of a fault or a turn */
+	bool is_stopping;   /* a fork is being prepared: nobody starts */
 };
 
 /* The top table, for a ground that walks tables itself. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* validate.c - every storey's walk, one after another, and the account. */
-#include "core/machine/machine.h"
 #include "core/report/validate.h"
+#include "core/machine/machine.h"
 
 static const char *validate_locked(struct quire *q)
 {

@@ -19,13 +19,14 @@
 
 struct quire_pool {
 	struct quire_zone *zone;
-	uint32_t bytes;    /* of a record, 4..256, a multiple of 4 */
+	uint32_t bytes; /* of a record, 4..256, a multiple of 4 */
 	uint32_t per_leaf;
 	uint32_t nr_leaves; /* directory entries in use or once used */
 	uint32_t nr_used;
-	uint32_t partial;   /* first leaf of the list of leaves with free records */
-	uint32_t absent;    /* first directory entry of the list of those without a leaf */
-	uint32_t roots[QUIRE_POOL_ROOTS]; /* directory frames, QUIRE_NO_FRAME where none */
+	uint32_t partial; /* first leaf of the list of leaves with free records */
+	uint32_t absent;  /* first directory entry of the list of those without a leaf */
+	uint32_t
+		roots[QUIRE_POOL_ROOTS]; /* directory frames, QUIRE_NO_FRAME where none */
 };
 
 void qr_pool_init(struct quire_pool *pool, struct quire_zone *zone, uint32_t bytes);

@@ -108,8 +108,8 @@ static inline quire_entry qr_entry_set_frequency(quire_entry e, uint32_t frequen
 {
 	uint64_t mask = (uint64_t)QUIRE_FREQUENCY_MAX << QUIRE_FREQUENCY_SHIFT;
 
-	return (quire_entry){(e.bits & ~mask) |
-			     (uint64_t)frequency << QUIRE_FREQUENCY_SHIFT};
+	return (quire_entry){(e.bits & ~mask) | (uint64_t)frequency
+							<< QUIRE_FREQUENCY_SHIFT};
 }
 
 static inline quire_entry qr_entry_present(quire_pfn pfn, uint64_t flags)

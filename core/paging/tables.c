@@ -147,8 +147,7 @@ void qr_tables_prune(struct quire_tables *tables, quire_vaddr va)
 
 	path[level] = tables->root;
 	for (; level > 0; level--) {
-		quire_entry e =
-			table_at(tables, path[level])[level_index(va.a, level)];
+		quire_entry e = table_at(tables, path[level])[level_index(va.a, level)];
 
 		if (!qr_entry_is_present(e))
 			break;

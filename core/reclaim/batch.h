@@ -16,9 +16,10 @@ enum qr_victim_state {
 
 struct qr_victim {
 	uint32_t slot;
-	uint16_t index; /* in the leaf */
-	uint8_t state;  /* enum qr_victim_state */
-	uint8_t prot;   /* of its area */
+	uint16_t index;	   /* in the leaf */
+	uint8_t state;	   /* enum qr_victim_state */
+	uint8_t prot;	   /* of its area */
+	bool was_writable; /* before it was protected for this batch */
 };
 
 struct qr_batch {

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* evict.c - a batch goes out: protect, pack, release, commit.
+/* evict.c - a batch goes out: protect, pack, isolate, release, commit.
  *
  * Invariants.
  *   E1  a page's bytes are read only after protect() has returned: what is packed is
  *       what the page held until it was released, for a write in between makes the entry
  *       WANTED and the page stays;
- *   E2  an entry stops being BUSY only after its page is gone or is writable again, so
+ *   E2  an entry is not present from before release() on, so that a ground that walks
+ *       the tables does not find it again;
+ *   E3  an entry stops being BUSY only after its page is gone or is writable again, so
  *       nobody fills a page that is still to be released;
- *   E3  a page that is not released keeps its frame, and loses what was stored for it.
+ *   E4  a page that is not released keeps its frame, and loses what was stored for it.
  */
 #include "core/base/assert.h"
 #include "core/base/memory.h"
 #include "core/reclaim/batch.h"
-
-#define WORDS (QUIRE_PAGE_BYTES / sizeof(uint64_t))
 
 /* With several CPUs running, protecting run by run interrupts them once for each; from
  * so many runs on one over all of them, gaps included, is cheaper. */
@@ -29,8 +29,7 @@ static void add_to_runs(struct qr_batch *batch, uint32_t index)
 	quire_vaddr va = qr_leaf_address(&batch->leaf, index);
 	struct quire_run *last = batch->runs + batch->nr_runs - 1;
 
-	if (batch->nr_runs > 0 &&
-	    last->start.a + (last->nr << QUIRE_PAGE_SHIFT) == va.a)
+	if (batch->nr_runs > 0 && last->start.a + (last->nr << QUIRE_PAGE_SHIFT) == va.a)
 		last->nr++;
 	else
 		batch->runs[batch->nr_runs++] = (struct quire_run){va, 1};
@@ -42,10 +41,23 @@ static bool is_going(const struct qr_victim *victim)
 	       victim->state == QUIRE_VICTIM_ZERO || victim->state == QUIRE_VICTIM_PACKED;
 }
 
-static bool has_to_be_protected(const struct qr_batch *batch, const struct qr_victim *v)
+static void set_entry(const struct quire_space *space, const struct qr_batch *batch,
+		      const struct qr_victim *victim, quire_entry e)
 {
-	return v->state == QUIRE_VICTIM_DIRTY &&
-	       qr_entry_has(entry_of(batch, v), QUIRE_ENTRY_WRITABLE);
+	qr_leaf_set(&space->tables, &batch->leaf, victim->index, e);
+}
+
+/* Takes the right to write out of the entry; true when it was there. */
+static bool make_readonly(const struct quire_space *space, const struct qr_batch *batch,
+			  struct qr_victim *victim)
+{
+	quire_entry e = entry_of(batch, victim);
+
+	if (victim->state != QUIRE_VICTIM_DIRTY || !qr_entry_has(e, QUIRE_ENTRY_WRITABLE))
+		return false;
+	victim->was_writable = true;
+	set_entry(space, batch, victim, qr_entry_without(e, QUIRE_ENTRY_WRITABLE));
+	return true;
 }
 
 /* Pages of the span that belong to nobody's batch get their right to write back. */
@@ -73,7 +85,7 @@ static void protect(struct quire_space *space, struct qr_batch *batch)
 
 	batch->nr_runs = 0;
 	for (uint32_t i = 0; i < batch->nr; i++) {
-		if (!has_to_be_protected(batch, &batch->victims[i]))
+		if (!make_readonly(space, batch, &batch->victims[i]))
 			continue;
 		last = batch->victims[i].index;
 		first = first < last ? first : last;
@@ -90,11 +102,16 @@ static void protect(struct quire_space *space, struct qr_batch *batch)
 	unprotect_gaps(space, batch, first, last);
 }
 
-static bool is_zero(const uint64_t *words)
+/* bytes need not be aligned: on some grounds they are somebody's buffer. */
+static bool is_zero(const unsigned char *bytes)
 {
-	for (size_t i = 0; i < WORDS; i += 4)
-		if ((words[i] | words[i + 1] | words[i + 2] | words[i + 3]) != 0)
+	uint64_t words[4];
+
+	for (size_t i = 0; i < QUIRE_PAGE_BYTES; i += sizeof(words)) {
+		memcpy(words, bytes + i, sizeof(words));
+		if ((words[0] | words[1] | words[2] | words[3]) != 0)
 			return false;
+	}
 	return true;
 }
 
@@ -184,6 +201,26 @@ static void pack_all(struct quire_reclaim *reclaim, struct quire_lane *lane)
 			pack(reclaim, lane, &batch->victims[i]);
 }
 
+/* The last look at who is wanted; the others are not present from now on. */
+static void isolate(struct quire_space *space, struct qr_batch *batch)
+{
+	for (uint32_t i = 0; i < batch->nr; i++) {
+		struct qr_victim *victim = &batch->victims[i];
+		quire_entry e = entry_of(batch, victim);
+
+		if (!is_going(victim))
+			continue;
+		if (!qr_entry_has(e, QUIRE_ENTRY_WANTED)) {
+			set_entry(space, batch, victim,
+				  qr_entry_without(e, QUIRE_ENTRY_PRESENT));
+			continue;
+		}
+		if (victim->state == QUIRE_VICTIM_PACKED)
+			qr_swap_drop(space->swap, (quire_slot){victim->slot});
+		victim->state = QUIRE_VICTIM_STAYS;
+	}
+}
+
 /* The lock is not held. */
 static void release(struct quire_space *space, struct qr_batch *batch)
 {
@@ -200,9 +237,9 @@ static void release(struct quire_space *space, struct qr_batch *batch)
 static void wake(struct quire_space *space, const struct qr_batch *batch,
 		 const struct qr_victim *victim)
 {
-	space->port->wake(space->port->ctx,
-			  (struct quire_run){
-				  qr_leaf_address(&batch->leaf, victim->index), 1});
+	space->port->wake(
+		space->port->ctx,
+		(struct quire_run){qr_leaf_address(&batch->leaf, victim->index), 1});
 }
 
 static void commit_stay(struct quire_space *space, struct qr_batch *batch,
@@ -215,10 +252,12 @@ static void commit_stay(struct quire_space *space, struct qr_batch *batch,
 	if (victim->state == QUIRE_VICTIM_PACKED)
 		qr_swap_drop(space->swap, (quire_slot){victim->slot});
 	e = qr_entry_without(e, QUIRE_ENTRY_BUSY | QUIRE_ENTRY_WANTED);
+	e = qr_entry_with(e, QUIRE_ENTRY_PRESENT |
+				     (victim->was_writable ? QUIRE_ENTRY_WRITABLE : 0));
 	e = qr_entry_set_credit(e, victim->state == QUIRE_VICTIM_FULL ? QUIRE_CREDIT_MAX
 								      : 1);
-	qr_leaf_set(&space->tables, &batch->leaf, victim->index, e);
-	if (qr_entry_has(e, QUIRE_ENTRY_WRITABLE))
+	set_entry(space, batch, victim, e);
+	if (victim->was_writable)
 		space->port->protect(space->port->ctx, &run, 1, false);
 	if (wanted)
 		wake(space, batch, victim);
@@ -241,7 +280,7 @@ static void commit_gone(struct quire_space *space, struct qr_batch *batch,
 	}
 	qr_zone_frame(space->zone, pfn)->slot = 0;
 	qr_zone_free(space->zone, pfn);
-	qr_leaf_set(&space->tables, &batch->leaf, victim->index, out);
+	set_entry(space, batch, victim, out);
 	if (qr_entry_has(e, QUIRE_ENTRY_WANTED))
 		wake(space, batch, victim);
 }
@@ -280,6 +319,9 @@ uint32_t qr_batch_evict(struct quire_reclaim *reclaim, struct quire_lane *lane)
 	reclaim->nr_at_work++;
 	qr_unlock(space->lock);
 	pack_all(reclaim, lane);
+	qr_lock(space->lock);
+	isolate(space, batch);
+	qr_unlock(space->lock);
 	release(space, batch);
 	qr_lock(space->lock);
 	reclaim->nr_at_work--;

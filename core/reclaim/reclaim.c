@@ -22,7 +22,7 @@
 #define SELDOM 128u
 
 /* Steps and bounds of the store's share of all frames. */
-#define SHARE_STEP  64u
+#define SHARE_STEP     64u
 #define SHARE_FIRST(n) ((n) / 2)
 #define SHARE_LEAST(n) ((n) / 16)
 #define SHARE_MOST(n)  ((n) - (n) / 6)
@@ -42,8 +42,8 @@ void qr_reclaim_init(struct quire_reclaim *reclaim, struct quire_space *space,
 	reclaim->space = space;
 	reclaim->hand = space->areas.floor;
 	reclaim->is_fixed = store_frames != 0;
-	reclaim->target =
-		reclaim->is_fixed ? store_frames : SHARE_FIRST(space->zone->buddy.nr_frames);
+	reclaim->target = reclaim->is_fixed ? store_frames
+					    : SHARE_FIRST(space->zone->buddy.nr_frames);
 }
 
 static void adjust_share(struct quire_reclaim *reclaim)
@@ -70,8 +70,9 @@ static bool trim_store(struct quire_reclaim *reclaim)
 	bool wrote = false;
 
 	adjust_share(reclaim);
-	while (swap->has_device && (reclaim->space->stats->frames_store > reclaim->target ||
-				    swap->frames_raw > RAW_WAITING)) {
+	while (swap->has_device &&
+	       (reclaim->space->stats->frames_store > reclaim->target ||
+		swap->frames_raw > RAW_WAITING)) {
 		if (qr_swap_spill(swap) != QUIRE_OK)
 			break;
 		wrote = true;
@@ -139,8 +140,7 @@ bool qr_reclaim_pressure(void *ctx, uint32_t lane)
 	struct quire_reclaim *reclaim = ctx;
 	struct quire_space *space = reclaim->space;
 	uint64_t started = space->port->clock(space->port->ctx);
-	bool more = space->swap->codec != NULL &&
-		    make_room(reclaim, &space->lanes[lane]);
+	bool more = space->swap->codec != NULL && make_room(reclaim, &space->lanes[lane]);
 
 	space->stats->reclaim_ns += space->port->clock(space->port->ctx) - started;
 	return more;

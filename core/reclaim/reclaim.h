@@ -30,8 +30,8 @@ struct quire_reclaim {
 	uint64_t hand;
 	uint64_t nr_rounds;
 	uint32_t nr_at_work; /* batches in progress */
-	bool is_active;      /* between the low and the high watermark */
-	bool is_fixed;       /* the store's bound was given */
+	bool is_active;	     /* between the low and the high watermark */
+	bool is_fixed;	     /* the store's bound was given */
 	uint32_t target;     /* frames the store may hold before it spills */
 	uint64_t seen_evicted, seen_in, seen_device; /* at the last look at the share */
 };

@@ -222,7 +222,8 @@ static const char *validate_one(const struct quire_areas *areas,
 {
 	const struct quire_area *left = qr_area_at(areas, a->left);
 	const struct quire_area *right = qr_area_at(areas, a->right);
-	int balance = (left == NULL ? 0 : left->height) - (right == NULL ? 0 : right->height);
+	int balance =
+		(left == NULL ? 0 : left->height) - (right == NULL ? 0 : right->height);
 	uint64_t widest = a->gap;
 
 	if (a->start < floor || a->end <= a->start || a->end > areas->ceiling)

@@ -29,7 +29,7 @@
 
 struct quire_area {
 	uint64_t start, end;
-	uint64_t gap;    /* unused bytes right below start */
+	uint64_t gap;	 /* unused bytes right below start */
 	uint64_t widest; /* largest gap in the subtree */
 	uint32_t left, right;
 	uint8_t height;

@@ -34,8 +34,7 @@ static void update(const struct quire_areas *areas, uint32_t n)
 	uint32_t left = height(areas, a->left), right = height(areas, a->right);
 
 	a->height = (uint8_t)(1 + (left > right ? left : right));
-	a->widest = max2(a->gap,
-			 max2(widest(areas, a->left), widest(areas, a->right)));
+	a->widest = max2(a->gap, max2(widest(areas, a->left), widest(areas, a->right)));
 }
 
 static void rotate_right(const struct quire_areas *areas, uint32_t *link)

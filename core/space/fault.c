@@ -103,9 +103,9 @@ static void settle(struct fault *f, uint32_t i, quire_entry e)
 
 	set_entry(f, i, qr_entry_without(e, QUIRE_ENTRY_BUSY | QUIRE_ENTRY_WANTED));
 	if (wanted)
-		space->port->wake(space->port->ctx,
-				  (struct quire_run){
-					  qr_leaf_address(&f->leaf, f->index + i), 1});
+		space->port->wake(
+			space->port->ctx,
+			(struct quire_run){qr_leaf_address(&f->leaf, f->index + i), 1});
 }
 
 /* Gives up on pages [from, nr): frames go back, entries are as before. */
@@ -168,8 +168,8 @@ static enum quire_status load_all(struct fault *f)
 {
 	for (uint32_t i = 0; i < f->nr; i++) {
 		quire_slot slot = {qr_entry_number(get_entry(f, i))};
-		enum quire_status status = qr_space_load(f->space, f->lane, slot,
-							 target(f, i), f->nr > 1);
+		enum quire_status status =
+			qr_space_load(f->space, f->lane, slot, target(f, i), f->nr > 1);
 
 		if (status == QUIRE_OK)
 			continue;
@@ -283,7 +283,8 @@ static void make_writable(struct fault *f)
 static enum quire_status touch_present(struct fault *f)
 {
 	struct quire_space *space = f->space;
-	const uint64_t like = QUIRE_ENTRY_PRESENT | QUIRE_ENTRY_BUSY | QUIRE_ENTRY_WRITABLE;
+	const uint64_t like =
+		QUIRE_ENTRY_PRESENT | QUIRE_ENTRY_BUSY | QUIRE_ENTRY_WRITABLE;
 	quire_entry e = get_entry(f, 0);
 
 	if ((f->access & QUIRE_WRITE) == 0) {
@@ -364,8 +365,8 @@ static enum quire_status resolve(struct fault *f)
 	return status;
 }
 
-enum quire_status qr_space_fault(struct quire_space *space, uint32_t lane,
-				 quire_vaddr va, uint32_t access)
+enum quire_status qr_space_fault(struct quire_space *space, uint32_t lane, quire_vaddr va,
+				 uint32_t access)
 {
 	const struct quire_port *port = space->port;
 	uint64_t started = port->clock(port->ctx);
@@ -374,13 +375,11 @@ enum quire_status qr_space_fault(struct quire_space *space, uint32_t lane,
 
 	f.va.a = va.a & ~(uint64_t)(QUIRE_PAGE_BYTES - 1);
 	f.index = qr_leaf_index(f.va);
-	qr_lock(space->lock);
 	f.stream = find_stream(space, f.va);
 	do
 		status = resolve(&f);
 	while (status == QUIRE_NO_MEMORY && space->pressure(space->pressure_ctx, lane));
 	space->stats->faults++;
 	space->stats->fault_ns += port->clock(port->ctx) - started;
-	qr_unlock(space->lock);
 	return status;
 }

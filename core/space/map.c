@@ -7,7 +7,7 @@
  * grow in place: addresses cost nothing, moving a large area does. */
 #define ROOMY_BYTES (1ull << 20)
 /* But not more than this, lest a few huge ones use up the window. */
-#define ROOM_MAX    (64ull << 30)
+#define ROOM_MAX (64ull << 30)
 
 /* The part of the window kept for the break. */
 #define BRK_SHARE 16
@@ -235,8 +235,8 @@ static enum quire_status brk_grow(struct quire_space *space, uint64_t from, uint
 	if (!qr_areas_reserve(&space->areas, 3))
 		return QUIRE_NO_MEMORY;
 	qr_areas_remove(&space->areas, from, to);
-	return qr_space_insert(space, (struct quire_range){{from}, {to}}, QUIRE_READ | QUIRE_WRITE,
-		      space->marks_future);
+	return qr_space_insert(space, (struct quire_range){{from}, {to}},
+			       QUIRE_READ | QUIRE_WRITE, space->marks_future);
 }
 
 static enum quire_status brk_shrink(struct quire_space *space, uint64_t from, uint64_t to)

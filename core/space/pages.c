@@ -87,8 +87,8 @@ void qr_space_forget(struct quire_space *space, struct quire_range range)
 
 void qr_space_drop(struct quire_space *space, struct quire_range range)
 {
-	struct quire_run run = {
-		range.start, (range.end.a - range.start.a) >> QUIRE_PAGE_SHIFT};
+	struct quire_run run = {range.start,
+				(range.end.a - range.start.a) >> QUIRE_PAGE_SHIFT};
 	struct qr_leaf leaf;
 
 	if (!qr_tables_next_leaf(&space->tables, range, &leaf))

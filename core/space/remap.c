@@ -134,8 +134,7 @@ static void copy_run(struct move *m, const struct qr_leaf *old, uint32_t index,
 
 static void settle_page(struct move *m, uint64_t va)
 {
-	qr_space_settle(m->space,
-			(struct quire_range){{va}, {va + QUIRE_PAGE_BYTES}});
+	qr_space_settle(m->space, (struct quire_range){{va}, {va + QUIRE_PAGE_BYTES}});
 }
 
 static void move_pages(struct move *m)
@@ -161,8 +160,8 @@ static void move_pages(struct move *m)
 		if (qr_entry_is_empty(old.entries[index]))
 			continue;
 		if (copies && qr_entry_is_present(old.entries[index])) {
-			uint32_t end = index +
-				       (uint32_t)((stop - va) >> QUIRE_PAGE_SHIFT);
+			uint32_t end =
+				index + (uint32_t)((stop - va) >> QUIRE_PAGE_SHIFT);
 
 			nr = run_length(m, &old, index, end);
 			copy_run(m, &old, index, nr);
@@ -264,11 +263,9 @@ static enum quire_status relocate(struct quire_space *space, struct quire_lane *
 	m.prot = a->prot;
 	if (new_bytes < old.end.a - old.start.a)
 		m.from.end.a = old.start.a + new_bytes;
-	status = move_area(&m, new_bytes, a->marks,
-			   (flags & QUIRE_REMAP_DONTUNMAP) != 0);
+	status = move_area(&m, new_bytes, a->marks, (flags & QUIRE_REMAP_DONTUNMAP) != 0);
 	if (status == QUIRE_OK && m.from.end.a < old.end.a)
-		status = qr_space_unmap(space,
-					(struct quire_range){m.from.end, old.end});
+		status = qr_space_unmap(space, (struct quire_range){m.from.end, old.end});
 	if (status == QUIRE_OK)
 		*out = (quire_vaddr){m.to};
 	return status;

@@ -30,8 +30,8 @@
 /* What a fault, or an eviction, works with.  Lives in frames of its own. */
 struct quire_lane {
 	unsigned char *staging; /* nr_staging pages: bytes on their way to fill() */
-	unsigned char *packed;  /* one page: packed bytes */
-	unsigned char *bounce;  /* an extent, as it came from the device */
+	unsigned char *packed;	/* one page: packed bytes */
+	unsigned char *bounce;	/* an extent, as it came from the device */
 	void *codec_state;
 	struct qr_batch *batch; /* the eviction in progress; core/reclaim's */
 	uint32_t nr_staging;
@@ -42,9 +42,9 @@ struct quire_lane {
 #define QUIRE_STREAMS 8u
 
 struct quire_stream {
-	uint64_t next;  /* the address that would continue it */
+	uint64_t next;	/* the address that would continue it */
 	uint32_t ahead; /* pages to bring in at once */
-	uint32_t used;  /* the turn of its last use */
+	uint32_t used;	/* the turn of its last use */
 };
 
 struct quire_space {
@@ -131,8 +131,8 @@ enum quire_status qr_space_resident(struct quire_space *space, struct quire_rang
 				    uint64_t *bits);
 
 /* fault.c */
-enum quire_status qr_space_fault(struct quire_space *space, uint32_t lane,
-				 quire_vaddr va, uint32_t access);
+enum quire_status qr_space_fault(struct quire_space *space, uint32_t lane, quire_vaddr va,
+				 uint32_t access);
 
 /* load.c */
 

@@ -4,22 +4,26 @@
  * Model.  A *slot* names the bytes of one page that is out; it has a count of the
  * entries that name it and a checksum of the page.  Its bytes are an *object* in a
  * *zspage*: an extent of eight frames cut into objects of one size class, frames added
- * as objects need them.  A zspage is open (takes objects), full, or sealed; the coldest
- * full one is *spilled* as it stands to an extent of a swap area and its frames freed,
- * so objects never move on their way out, and a transfer is 32 KiB.  A page that does
- * not compress is an object of a whole frame.
+ * as objects need them.  A zspage is open (takes objects), full, sealed (on its way to
+ * a device) or on a device; the oldest full one is *spilled* as it stands to an extent
+ * of a swap area and its frames freed, so objects never move on their way out, and a
+ * transfer is 32 KiB.  A page that does not compress is an object of a whole frame.
  *
- * Classes.  A class is the number n of objects in a zspage; the object size is
- * 32768 / n, so nothing is lost at the end.
+ * Classes.  A class is the number n of objects in a zspage; the object size is the even
+ * part of 32768 / n, so that next to nothing is lost at the end.
  *
- * Invariants.
- *   S1  nr_live of a zspage is the number of slots that name an object in it;
- *   S2  a zspage is on exactly one list: open of its class, full (by age), or on a
- *       device; none has nr_live 0;
- *   S3  an extent's bit in its area is set exactly when a zspage is there;
+ * Invariants.  qr_swap_validate() names the first that does not hold.
+ *   S1  nr_live of a zspage is the number of slots that name an object in it, and these
+ *       and the free objects make up all that it has cut off;
+ *   S2  a zspage is on exactly one list, open of its class or full (by age), unless it
+ *       is sealed or on a device; none has nr_live 0, but that a sealed one may;
+ *   S3  an extent's bit in its area is set exactly when a zspage is there or on its way;
  *   S4  stored_pages, stored_bytes, spilled_pages, swap_extents, frames_store say so.
  *
- * Locking.  The machine's lock; qr_swap_spill alone lets go of it for the transfer.
+ * Locking.  The machine's lock; qr_swap_spill alone lets go of it, to call the port.
+ *
+ * Cost.  20 bytes a page are spent on finding it: 8 in its page-table entry, 8 in its
+ * slot, and its share of a zspage's 52.
  */
 #ifndef QUIRE_CORE_SWAP_SWAP_H
 #define QUIRE_CORE_SWAP_SWAP_H
@@ -37,15 +41,22 @@ typedef struct {
 #define QUIRE_SWAP_AREAS   64u
 #define QUIRE_SWAP_CLASSES 64u
 
-/* Packed pages above this many bytes are stored as they are. */
-#define QUIRE_PACKED_MAX 3640u
+/* Packed pages above this many bytes are stored as they are: with its two-byte length one
+ * of this size fills a ninth of an extent. */
+#define QUIRE_PACKED_MAX 3638u
 
 struct quire_swap_area {
-	uint64_t nr_extents; /* of the device; may be vast: the map grows on demand */
-	uint64_t nr_used;
-	uint64_t next; /* where the search for a free extent starts */
-	bool sealed;   /* another copy of the machine may read it: no writes */
-	struct quire_pool *map; /* extents in use; how is swap_area.c's business */
+	uint32_t nr_extents; /* of the device, as far as they can be addressed */
+	uint32_t nr_used;
+	uint32_t next;	    /* where the search for a free extent starts */
+	uint32_t map;	    /* frame of the map's directory, QUIRE_NO_FRAME: all free */
+	uint64_t full_till; /* the device is full: not asked before this round */
+	bool sealed;	    /* another copy of the machine may read it: no writes */
+};
+
+/* Neighbours are linked by number through the zspages. */
+struct qr_zspage_list {
+	uint32_t first, last;
 };
 
 struct quire_swap {
@@ -55,13 +66,20 @@ struct quire_swap {
 	const struct quire_codec *codec;
 	struct quire_stats *stats;
 	bool has_device; /* QUIRE_SWAP_FILE */
-	/* the rest is private to core/swap: lists, pools, areas */
+	/* the rest is private to core/swap */
 	struct quire_pool slots, zspages;
-	uint32_t open[QUIRE_SWAP_CLASSES];      /* lists of zspages with room */
-	uint32_t full_oldest, full_newest;      /* candidates for a spill */
+	struct quire_pool shared; /* slots that more than one entry names */
+	struct qr_zspage_list open[QUIRE_SWAP_CLASSES];
+	struct qr_zspage_list full, full_raw; /* oldest first */
+	uint32_t frames_raw; /* store frames that hold pages as they are */
+	uint32_t nr_writing; /* zspages that are sealed */
 	struct quire_swap_area areas[QUIRE_SWAP_AREAS];
 	uint32_t nr_areas;
-	uint32_t frames_raw; /* store frames that hold pages as they are */
+	uint64_t nr_attempts; /* to find an extent; a round is some of them */
+	uint64_t open_from;   /* no area is opened before this round */
+	uint32_t nr_seals;
+	bool opening; /* somebody opens an area with the lock not held */
+	struct quire_event opened;
 };
 
 void qr_swap_init(struct quire_swap *swap, struct quire_zone *zone,
@@ -71,15 +89,15 @@ void qr_swap_init(struct quire_swap *swap, struct quire_zone *zone,
 /* Stores the packed bytes of a page (bytes 1..QUIRE_PACKED_MAX, or QUIRE_PAGE_BYTES for
  * one as it is) under a new slot with count 1.  May use the zone's reserve.
  * QUIRE_NO_MEMORY: nothing changed. */
-enum quire_status qr_swap_put(struct quire_swap *swap, const void *packed,
-			      uint32_t bytes, uint32_t checksum, quire_slot *out);
+enum quire_status qr_swap_put(struct quire_swap *swap, const void *packed, uint32_t bytes,
+			      uint32_t checksum, quire_slot *out);
 
 /* Where the bytes of a slot are. */
 struct qr_swap_place {
-	uint32_t bytes; /* packed */
+	uint32_t bytes; /* in RAM: packed; on a device: of the object, which has them */
 	uint32_t checksum;
 	bool on_device;
-	uint32_t area;  /* on_device: where to read; the object's bytes lie within */
+	uint32_t area; /* on_device: where to read; the object's bytes lie within */
 	uint64_t extent;
 	uint32_t offset; /* in the extent */
 };
@@ -94,20 +112,26 @@ void qr_swap_get(struct quire_swap *swap, quire_slot slot, void *buf,
 const void *qr_swap_object(const struct qr_swap_place *place, const void *raw,
 			   uint32_t *bytes);
 
-/* One more, or one fewer, entry names the slot; with the last it is gone. */
-void qr_swap_dup(struct quire_swap *swap, quire_slot slot);
+/* One more entry names the slot.  May use the zone's reserve.  QUIRE_NO_MEMORY: nothing
+ * changed. */
+enum quire_status qr_swap_dup(struct quire_swap *swap, quire_slot slot);
+/* One fewer entry names the slot; with the last it is gone. */
 void qr_swap_drop(struct quire_swap *swap, quire_slot slot);
 
-/* Writes the oldest full zspage (with pages as they are first) to a swap area.  Lets go
- * of the lock meanwhile.  QUIRE_INVALID: there is none to write, or no device.
- * QUIRE_NO_SPACE, QUIRE_IO: nothing was lost, it is still in RAM. */
+/* Writes the oldest full zspage (with pages as they are first; where none is full, the
+ * open one with the most in it) to a swap area.  Lets go of the lock meanwhile; callers
+ * may come side by side.  QUIRE_INVALID: there is none to write, or no device.
+ * QUIRE_NO_MEMORY: no frame for the area's map.  QUIRE_NO_SPACE, QUIRE_IO: nothing was
+ * lost, it is still in RAM. */
 enum quire_status qr_swap_spill(struct quire_swap *swap);
-/* Empties up to nr of the sparsest open zspages into others of their class; frames
- * freed. */
+/* Empties up to nr of the sparsest open zspages, one of a class, into others of their
+ * class.  Walks all slots once, when there is something to gain.  Returns the number of
+ * frames freed. */
 uint32_t qr_swap_compact(struct quire_swap *swap, uint32_t nr);
-/* After a fork: every area in use is read only until swap_sole() says otherwise. */
+/* After a fork: every area that is open is read only until swap_sole() says otherwise.
+ * No spill may be under way. */
 void qr_swap_seal(struct quire_swap *swap);
-/* Everything is dropped; frames and extents go back. */
+/* Everything is dropped; frames and extents go back.  No spill may be under way. */
 void qr_swap_destroy(struct quire_swap *swap);
 const char *qr_swap_validate(struct quire_swap *swap);
 

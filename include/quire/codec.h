@@ -17,7 +17,8 @@ struct quire_codec {
 	/* Scratch that compress() needs, bytes; at most 32 KiB.  Not kept between calls. */
 	size_t state_bytes;
 	/* Bytes written to dst, or 0 when the result would exceed cap. */
-	size_t (*compress)(void *state, const void *src, size_t bytes, void *dst, size_t cap);
+	size_t (*compress)(void *state, const void *src, size_t bytes, void *dst,
+			   size_t cap);
 	/* True when src expanded to exactly cap bytes at dst; src may be hostile. */
 	bool (*expand)(const void *src, size_t bytes, void *dst, size_t cap);
 	uint32_t (*checksum)(const void *src, size_t bytes);

@@ -22,7 +22,7 @@ struct quire;
 /* Where pages go that find no room in frames. */
 enum quire_swap_mode {
 	QUIRE_SWAP_NONE, /* nowhere: what is touched stays */
-	QUIRE_SWAP_RAM,  /* the compressed store */
+	QUIRE_SWAP_RAM,	 /* the compressed store */
 	QUIRE_SWAP_FILE, /* the store first, then swap areas of the port */
 };
 
@@ -31,7 +31,8 @@ struct quire_config {
 	enum quire_swap_mode swap;
 	uint64_t store_bytes; /* bound of the compressed store; 0: by what pays */
 	uint32_t nr_lanes;    /* callers of fault() at a time, 1..QUIRE_LANES_MAX */
-	struct quire_stats *stats; /* zeroed memory of the caller's, outlives the machine */
+	struct quire_stats
+		*stats; /* zeroed memory of the caller's, outlives the machine */
 };
 
 #define QUIRE_LANES_MAX 16u
@@ -47,7 +48,7 @@ enum quire_status quire_open(struct quire **out, const struct quire_port *port,
 void quire_close(struct quire *q);
 
 /* mmap flags. */
-#define QUIRE_MAP_FIXED     1u /* exactly there, replacing what is there */
+#define QUIRE_MAP_FIXED	    1u /* exactly there, replacing what is there */
 #define QUIRE_MAP_NOREPLACE 2u /* exactly there, QUIRE_EXISTS when taken */
 #define QUIRE_MAP_LOCKED    4u /* pages stay in once touched */
 #define QUIRE_MAP_FOREIGN   8u /* keep the addresses, but the ground backs them itself */
@@ -79,19 +80,20 @@ enum quire_status quire_mremap(struct quire *q, uint32_t lane, quire_vaddr start
 /* What madvise(2) may say; values of our own, ports translate. */
 enum quire_advice {
 	QUIRE_ADVICE_NORMAL,
-	QUIRE_ADVICE_RANDOM,     /* no reading ahead */
+	QUIRE_ADVICE_RANDOM,	 /* no reading ahead */
 	QUIRE_ADVICE_SEQUENTIAL, /* read far ahead */
-	QUIRE_ADVICE_DONTNEED,   /* contents go at once; reads give zeros */
-	QUIRE_ADVICE_FREE,       /* the same: zeros are allowed at any time */
-	QUIRE_ADVICE_COLD,       /* first to go */
-	QUIRE_ADVICE_PAGEOUT,    /* out now, as far as possible; needs no lane: marks */
+	QUIRE_ADVICE_DONTNEED,	 /* contents go at once; reads give zeros */
+	QUIRE_ADVICE_FREE,	 /* the same: zeros are allowed at any time */
+	QUIRE_ADVICE_COLD,	 /* first to go */
+	QUIRE_ADVICE_PAGEOUT,	 /* out now, as far as possible; needs no lane: marks */
 };
 enum quire_status quire_madvise(struct quire *q, quire_vaddr start, uint64_t bytes,
 				enum quire_advice advice);
 
 /* Locks or unlocks every area of the range: pages that are in, or come in, stay in.
  * The caller touches them afterwards to bring them in. */
-enum quire_status quire_mlock(struct quire *q, quire_vaddr start, uint64_t bytes, bool on);
+enum quire_status quire_mlock(struct quire *q, quire_vaddr start, uint64_t bytes,
+			      bool on);
 /* The same for all areas; future: for those to come also. */
 enum quire_status quire_mlock_all(struct quire *q, bool current, bool future);
 /* vec[i] = 1 where page i is resident; QUIRE_NO_MEMORY where a page is in no area.

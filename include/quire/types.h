@@ -36,13 +36,13 @@ struct quire_range {
 enum quire_status {
 	QUIRE_OK = 0,
 	QUIRE_NO_MEMORY, /* no frame, and none could be reclaimed (ENOMEM) */
-	QUIRE_INVALID,   /* an argument from outside is wrong (EINVAL) */
-	QUIRE_FAULT,     /* no area there, or its protection forbids it (EFAULT, SIGSEGV) */
-	QUIRE_EXISTS,    /* the address is taken (EEXIST) */
-	QUIRE_BUSY,      /* somebody works on the page; the caller will be woken */
-	QUIRE_NO_SPACE,  /* the swap areas are full (ENOSPC) */
-	QUIRE_IO,        /* the device failed (EIO) */
-	QUIRE_CORRUPT,   /* what came back is not what was stored */
+	QUIRE_INVALID,	 /* an argument from outside is wrong (EINVAL) */
+	QUIRE_FAULT,  /* no area there, or its protection forbids it (EFAULT, SIGSEGV) */
+	QUIRE_EXISTS, /* the address is taken (EEXIST) */
+	QUIRE_BUSY,   /* somebody works on the page; the caller will be woken */
+	QUIRE_NO_SPACE,	   /* the swap areas are full (ENOSPC) */
+	QUIRE_IO,	   /* the device failed (EIO) */
+	QUIRE_CORRUPT,	   /* what came back is not what was stored */
 	QUIRE_UNSUPPORTED, /* this port cannot do it (ENOSYS) */
 };
 

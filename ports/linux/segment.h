@@ -20,7 +20,7 @@
 
 #define QUIRE_SEGMENT_MAGIC   0x315e657269757121ull
 #define QUIRE_SEGMENT_VERSION 1u
-#define QUIRE_SEATS           1024u
+#define QUIRE_SEATS	      1024u
 #define QUIRE_SEAT_NAME_BYTES 32u
 #define QUIRE_SEAT_TEXT_BYTES 256u
 
@@ -33,7 +33,7 @@ enum quire_seat_state {
 /* How a machine came to its end, when not by the program's own. */
 enum quire_seat_end {
 	QUIRE_END_NONE,
-	QUIRE_END_OOM,     /* out of memory and swap: killed by SIGKILL, status 137 */
+	QUIRE_END_OOM,	   /* out of memory and swap: killed by SIGKILL, status 137 */
 	QUIRE_END_CORRUPT, /* a page's contents were lost: status 125 */
 	QUIRE_END_PANIC,   /* an invariant of Quire's own: status 125 */
 	QUIRE_END_REFUSED, /* the machine could not be built: status 125 */
@@ -41,12 +41,12 @@ enum quire_seat_end {
 
 struct quire_seat {
 	_Atomic uint32_t state; /* enum quire_seat_state */
-	_Atomic uint32_t end;   /* enum quire_seat_end; text says why */
+	_Atomic uint32_t end;	/* enum quire_seat_end; text says why */
 	int32_t pid, parent;
-	uint32_t features;      /* QUIRE_FEATURE_* in use */
+	uint32_t features; /* QUIRE_FEATURE_* in use */
 	uint32_t unused;
-	uint64_t started_ns;    /* CLOCK_MONOTONIC */
-	uint64_t startup_ns;    /* spent in building the machine */
+	uint64_t started_ns;	/* CLOCK_MONOTONIC */
+	uint64_t startup_ns;	/* spent in building the machine */
 	uint64_t foreign_bytes; /* private anonymous mappings left with the host */
 	char name[QUIRE_SEAT_NAME_BYTES]; /* of the program, as in /proc/PID/comm */
 	char text[QUIRE_SEAT_TEXT_BYTES];
@@ -56,7 +56,8 @@ struct quire_seat {
 struct quire_segment {
 	uint64_t magic;
 	uint32_t version;
-	_Atomic uint32_t nr_refused; /* processes that found no seat, or could not attach */
+	_Atomic uint32_t
+		nr_refused; /* processes that found no seat, or could not attach */
 	struct quire_seat seats[QUIRE_SEATS];
 };
 

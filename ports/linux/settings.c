@@ -5,6 +5,8 @@
  * other does not. */
 #include "ports/linux/settings.h"
 
+#include "ports/linux/text.h"
+
 #include <stddef.h>
 
 enum kind {
@@ -49,41 +51,7 @@ static const char *const swap_names[] = {
 
 #define NR_SWAP_NAMES (sizeof(swap_names) / sizeof(swap_names[0]))
 
-/* Writing: a bounded text whose overflow is noted and asked for once, at the end. */
-struct out {
-	char *text;
-	size_t used, room;
-	bool overflow;
-};
-
-static void put(struct out *out, char c)
-{
-	if (out->used + 1 < out->room)
-		out->text[out->used++] = c;
-	else
-		out->overflow = true;
-}
-
-static void put_text(struct out *out, const char *s)
-{
-	while (*s)
-		put(out, *s++);
-}
-
-static void put_number(struct out *out, uint64_t value)
-{
-	char digits[20];
-	size_t nr = 0;
-
-	do {
-		digits[nr++] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	while (nr)
-		put(out, digits[--nr]);
-}
-
-static void put_escaped(struct out *out, const char *s)
+static void put_escaped(struct qr_text *out, const char *s)
 {
 	static const char hex[] = "0123456789ABCDEF";
 
@@ -91,12 +59,12 @@ static void put_escaped(struct out *out, const char *s)
 		unsigned char c = (unsigned char)*s;
 
 		if (c != ',' && c != '=' && c != '%') {
-			put(out, *s);
+			qr_text_char(out, *s);
 			continue;
 		}
-		put(out, '%');
-		put(out, hex[c >> 4]);
-		put(out, hex[c & 15]);
+		qr_text_char(out, '%');
+		qr_text_char(out, hex[c >> 4]);
+		qr_text_char(out, hex[c & 15]);
 	}
 }
 
@@ -112,31 +80,31 @@ static uint64_t number_of(const struct key *key, const void *field)
 	return (uint64_t)small;
 }
 
-static void put_value(struct out *out, const struct key *key, const void *field)
+static void put_value(struct qr_text *out, const struct key *key, const void *field)
 {
 	if (key->kind == KIND_PATH)
 		put_escaped(out, field);
 	else if (key->kind == KIND_SWAP)
-		put_text(out, swap_names[*(const enum quire_swap_mode *)field]);
+		qr_text_add(out, swap_names[*(const enum quire_swap_mode *)field]);
 	else
-		put_number(out, number_of(key, field));
+		qr_text_number(out, number_of(key, field));
 }
 
 bool qr_settings_format(const struct quire_settings *settings, char *text, size_t bytes)
 {
-	struct out out = {.text = text, .room = bytes};
+	struct qr_text out = {.at = text, .room = bytes};
 
 	if (bytes == 0 || (size_t)settings->swap >= NR_SWAP_NAMES ||
 	    settings->supervisor < 0 || settings->segment_fd < 0)
 		return false;
 	for (size_t i = 0; i < NR_KEYS; i++) {
 		if (i)
-			put(&out, ',');
-		put_text(&out, keys[i].name);
-		put(&out, '=');
+			qr_text_char(&out, ',');
+		qr_text_add(&out, keys[i].name);
+		qr_text_char(&out, '=');
 		put_value(&out, &keys[i], (const char *)settings + keys[i].offset);
 	}
-	text[out.used] = '\0';
+	(void)qr_text_end(&out);
 	return !out.overflow;
 }
 

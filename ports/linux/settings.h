@@ -10,20 +10,21 @@
 #include "quire/machine.h"
 
 #define QUIRE_SETTINGS_VARIABLE "QUIRE_RUN"
-#define QUIRE_SETTINGS_BYTES    2048u
+#define QUIRE_SETTINGS_BYTES	2048u
 
 struct quire_settings {
 	uint64_t ram_bytes;
-	uint64_t store_bytes;      /* 0: by what pays */
+	uint64_t store_bytes; /* 0: by what pays */
 	enum quire_swap_mode swap;
-	char swap_path[512];       /* a folder, or a file; empty: $TMPDIR or /tmp */
-	uint64_t swap_bytes;       /* 0: as far as the disk goes */
-	uint32_t without;          /* QUIRE_FEATURE_* not to be used */
-	int32_t supervisor;        /* pid */
-	int32_t segment_fd;        /* in the supervisor */
-	uint64_t fail_swap_read;   /* for tests: the n-th transfer fails; 0 never */
+	char swap_path[512];	 /* a folder, or a file; empty: $TMPDIR or /tmp */
+	uint64_t swap_bytes;	 /* 0: as far as the disk goes */
+	uint32_t without;	 /* QUIRE_FEATURE_* not to be used */
+	int32_t supervisor;	 /* pid */
+	int32_t segment_fd;	 /* in the supervisor */
+	uint64_t fail_swap_read; /* for tests: the n-th transfer fails; 0 never */
 	uint64_t fail_swap_write;
-	uint64_t flip_swap_read;   /* for tests: the n-th read comes back with a bit wrong */
+	uint64_t
+		flip_swap_read; /* for tests: the n-th read comes back with a bit wrong */
 };
 
 /* Writes the text and a final 0; false when it does not fit. */

@@ -33,20 +33,6 @@ static void check_fill(struct qr_soft *soft, quire_vaddr va, uint32_t nr, const 
 		qr_soft_panic(soft, "fill: bytes for a ground that does not copy");
 }
 
-/* Plain: the tables have to say it already. */
-static void check_tables(struct qr_soft *soft, quire_vaddr va, uint32_t nr,
-			 uint32_t flags)
-{
-	for (uint32_t i = 0; i < nr; i++) {
-		struct qr_soft_entry entry;
-
-		if (!qr_soft_walk(soft, page_at(va, i), &entry))
-			qr_soft_panic(soft, "fill: the tables do not have the page");
-		if ((flags & QUIRE_FILL_READONLY) != 0 && entry.writable)
-			qr_soft_panic(soft, "fill: read only, and the entry is writable");
-	}
-}
-
 static void fill_shadow(struct qr_soft *soft, quire_vaddr va, uint32_t nr,
 			const unsigned char *src, uint32_t flags)
 {
@@ -80,8 +66,6 @@ static enum quire_status soft_fill(void *ctx, quire_vaddr va, uint32_t nr,
 		soft->counts.filled_pages += nr;
 		if (soft->config.copies)
 			fill_shadow(soft, va, nr, src, flags);
-		else if (soft->config.alone)
-			check_tables(soft, va, nr, flags);
 		qr_soft_wake_run(soft, (struct quire_run){va, nr});
 	}
 	pthread_mutex_unlock(&soft->lock);

@@ -44,7 +44,7 @@ struct qr_soft_config {
 	uint32_t nr_frames;
 	bool copies;
 	/* One thread only: a wait that nobody could end is a panic, QUIRE_BUSY comes back
-	 * from an access, and tables are checked at each fill. */
+	 * from an access, and tables are looked at in each release. */
 	bool alone;
 	bool no_discard;	     /* plain only: frames cost the same used or free */
 	uint32_t nr_cpus;	     /* 1..QR_SOFT_CPUS */

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # What the tests that run whole programs share: a scratch directory, packages, the
 # two tools (measure, gen), counted verdicts, and the plain-beside-Quire comparison.
 #
@@ -21,7 +22,6 @@ ratios=${RATIO:-50,25,10}
 plain_only=0
 keep=0
 
-mib=$((1 << 20))
 # Least --ram that a run accepts, and what a process may hold above --ram, in MiB.
 ram_floor=8
 ram_slack=16
@@ -155,6 +155,15 @@ quire_ready() {
 	return 1
 }
 
+# The verdict where it does not work: a missing privilege is no failure of the case.
+quire_missing() {
+	if ((quire_broken)); then
+		failed "$1: $quire_reason"
+	else
+		skipped "$1: $quire_reason"
+	fi
+}
+
 # value RECORD NAME: one value out of a record of `measure`.
 value() {
 	local word
@@ -224,26 +233,50 @@ show_steps() {
 	done <"$work/rec/$1.steps"
 }
 
-# What is wrong with a finished run, apart from its results: one reason a line.
-run_faults() {
-	local label rec left held
-	while read -r label; do
-		rec=$work/rec/$1.$label
-		[[ -f $rec ]] || {
-			echo "$label left no record"
-			continue
-		}
-		left=$(value "$rec" left)
-		((left == 0)) || echo "$label left $left processes behind"
-		[[ -f $rec.ram ]] || continue
-		held=$(value "$rec" anon_kib)
-		((held <= ($(<"$rec.ram") + ram_slack) * 1024)) ||
-			echo "$label held $((held / 1024)) MiB with --ram $(<"$rec.ram") MiB"
-	done <"$work/rec/$1.steps"
+# What one record shows that must not be: one reason a line.  RAM is the bound in MiB
+# that the run had, empty for a plain one.
+record_faults() { # RECORD NAME RAM
+	local left held
+	if [[ ! -f $1 ]]; then
+		echo "$2 left no record"
+		return 0
+	fi
+	left=$(value "$1" left)
+	((left == 0)) || echo "$2 left $left processes behind"
+	[[ -n $3 ]] || return 0
+	held=$(value "$1" anon_kib)
+	((held <= ($3 + ram_slack) * 1024)) ||
+		echo "$2 held $((held / 1024)) MiB with --ram $3 MiB"
+}
+
+# Files that a finished run left in its TMPDIR, which is emptied.
+tmp_faults() {
+	local left
 	left=$(find "$work/tmp" -mindepth 1 | head -n 3)
-	[[ -z $left ]] || echo "files left in TMPDIR:" $left
+	[[ -z $left ]] || echo "files left in TMPDIR: $left"
 	rm -rf "${work:?}/tmp"
 	mkdir -p "$work/tmp"
+}
+
+# What is wrong with a finished mode of a case, apart from its results.
+run_faults() {
+	local label ram
+	while read -r label; do
+		ram=
+		[[ ! -f $work/rec/$1.$label.ram ]] || ram=$(<"$work/rec/$1.$label.ram")
+		record_faults "$work/rec/$1.$label" "$label" "$ram"
+	done <"$work/rec/$1.steps"
+	tmp_faults
+}
+
+# verdict TITLE REASONS: passed when there are none.
+verdict() {
+	if [[ -z ${2//$'\n'/} ]]; then
+		passed "$1"
+	else
+		failed "$1"
+		sed -e '/^$/d' -e 's/^/     /' <<<"$2"
+	fi
 }
 
 # judge MODE STATUS TITLE: the verdict over one run, against the plain one.
@@ -254,14 +287,9 @@ judge() {
 	if (($2 == 0)) && ! diff -rq "$work/plain" "$work/$1" >"$work/rec/diff"; then
 		faults+=$'\n'"the results differ: $(head -n 3 "$work/rec/diff")"
 	fi
-	[[ $1 == plain ]] || show_steps "$1"
-	if [[ -z ${faults//$'\n'/} ]]; then
-		passed "$3"
-	else
-		failed "$3"
-		sed -e '/^$/d' -e 's/^/     /' <<<"$faults"
-	fi
-	[[ $1 == plain ]] || rm -rf "${work:?}/$1"
+	show_steps "$1"
+	verdict "$3" "$faults"
+	rm -rf "${work:?}/$1"
 }
 
 # Two plain runs must agree, or a comparison with a third would show nothing.
@@ -275,8 +303,7 @@ check_ratios() {
 	local ratio status
 	for ratio in ${ratios//,/ }; do
 		if [[ -n $quire_reason ]]; then
-			((quire_broken)) && failed "$case_name at $ratio %: $quire_reason" ||
-				skipped "$case_name at $ratio %: $quire_reason"
+			quire_missing "$case_name at $ratio %"
 			continue
 		fi
 		status=0

@@ -107,12 +107,15 @@ static void try_plain(void)
 static void try_registered(void)
 {
 	struct io_uring ring;
-	char *buf = qr_pages_map(BUF_BYTES);
-	struct iovec vec = {buf, BUF_BYTES};
-	int fd = pattern_file(174);
+	struct iovec vec;
+	char *buf;
+	int fd;
 
 	if (!open_ring(&ring, "registered: no io_uring here:"))
 		return;
+	fd = pattern_file(174);
+	buf = qr_pages_map(BUF_BYTES);
+	vec = (struct iovec){buf, BUF_BYTES};
 	qr_pages_fill(buf, BUF_BYTES, 175);
 	qr_pressure_apply();
 	CHECK(io_uring_register_buffers(&ring, &vec, 1) == 0);

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What Quire is measured against, and by what."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What the benches that stand beside the kernel share."""

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* alloc.c - the heap's interface: what the fast paths leave over, and realloc.
+ *
+ * A block that realloc moves twice running is one that grows: it gets room in advance,
+ * half again as much, so that the copies add up to a constant for each byte.  From
+ * GROW_PAGES on it gets pages of its own, where room that is not used is not resident.
+ */
+#include "heap/alloc.h"
+
+#include <string.h>
+
+#define GROW_PAGES ((size_t)8192)
+
+static void *alloc_large(size_t bytes, size_t align)
+{
+	struct qr_span *span = qr_large_new(bytes, align, false);
+
+	return span != NULL ? (void *)span->start : NULL;
+}
+
+void *qr_alloc_slow(size_t bytes)
+{
+	if (bytes <= QR_SMALL_MAX)
+		return qr_alloc_class(qr_class_of(bytes));
+	return alloc_large(bytes, QR_PAGE_BYTES);
+}
+
+static void free_remote(void *block, struct qr_span *span)
+{
+	uint32_t slot = qr_slot_of(span, block);
+	struct qr_group *group = &span->group[slot / QR_GROUP_SLOTS];
+	uint64_t bit = (uint64_t)1 << (slot % QR_GROUP_SLOTS);
+	uint64_t taken = atomic_load_explicit(&group->free, memory_order_relaxed);
+
+	if (((taken | atomic_load_explicit(&group->remote, memory_order_relaxed)) & bit) !=
+	    0)
+		qr_report_double_free(block, span);
+	if (atomic_fetch_add_explicit(&span->announced, 1, memory_order_relaxed) == 0)
+		qr_span_post(span);
+	taken = atomic_fetch_or_explicit(&group->remote, bit, memory_order_release);
+	if ((taken & bit) != 0)
+		qr_report_double_free(block, span);
+}
+
+void qr_free_slow(void *block, struct qr_span *span)
+{
+	if (block == NULL)
+		return;
+	if (span == NULL)
+		qr_report_bad_free(block, span);
+	if (span->kind == QR_SPAN_SLOTS)
+		free_remote(block, span);
+	else if (span->kind == QR_SPAN_LARGE || span->kind == QR_SPAN_HUGE)
+		qr_large_free(span, block);
+	else
+		qr_report_bad_free(block, span);
+}
+
+void *qr_heap_malloc(size_t bytes)
+{
+	return qr_alloc(bytes);
+}
+
+void qr_heap_free(void *block)
+{
+	qr_free(block);
+}
+
+void *qr_heap_calloc(size_t nr, size_t bytes)
+{
+	struct qr_span *span;
+	size_t total;
+	void *block;
+
+	if (__builtin_mul_overflow(nr, bytes, &total))
+		return NULL;
+	if (total <= QR_SMALL_MAX) {
+		block = qr_alloc(total);
+		return block != NULL ? memset(block, 0, total) : NULL;
+	}
+	span = qr_large_new(total, QR_PAGE_BYTES, false);
+	if (span == NULL)
+		return NULL;
+	block = (void *)span->start;
+	return span->fresh ? block : memset(block, 0, total);
+}
+
+void *qr_heap_aligned(size_t align, size_t bytes)
+{
+	unsigned class;
+
+	if (align <= QR_QUANTUM)
+		return qr_alloc(bytes);
+	/* Spans begin on a page, so a slot has the alignment that its size has. */
+	if (align > QR_PAGE_BYTES || bytes > QR_SMALL_MAX)
+		return alloc_large(bytes, align);
+	class = qr_class_of(bytes);
+	while (qr_class_bytes(class) % align != 0)
+		class ++;
+	return qr_alloc_class(class);
+}
+
+/* The span of a block that is in use as far as can be told; ends the process if there
+ * is no such block. */
+static struct qr_span *span_of(void *block)
+{
+	struct qr_span *span = qr_map_get((uintptr_t)block);
+
+	if (span == NULL)
+		qr_report_bad_free(block, span);
+	if (span->kind == QR_SPAN_SLOTS)
+		(void)qr_slot_of(span, block);
+	else if (span->limit == 0 || span->start != (uintptr_t)block)
+		qr_report_bad_free(block, span);
+	return span;
+}
+
+static size_t usable(const struct qr_span *span)
+{
+	return span->kind == QR_SPAN_SLOTS ? span->slot_bytes : span->limit;
+}
+
+size_t qr_heap_usable(void *block)
+{
+	return block != NULL ? usable(span_of(block)) : 0;
+}
+
+/* A block for one that grows: with room, which is tried for first. */
+static void *alloc_growing(size_t bytes)
+{
+	size_t room = bytes + bytes / 2;
+	struct qr_span *span;
+
+	if (room < bytes || room > PTRDIFF_MAX)
+		return qr_alloc(bytes);
+	if (room < GROW_PAGES)
+		return qr_alloc(room);
+	span = qr_large_new(room, QR_PAGE_BYTES, room >= QR_REMAP_MIN);
+	return span != NULL ? (void *)span->start : qr_alloc(bytes);
+}
+
+static void *move(void *block, size_t old_bytes, size_t bytes)
+{
+	struct qr_cache *cache = qr_cache_self;
+	bool grows = bytes > old_bytes;
+	void *to = grows && cache->grown == block ? alloc_growing(bytes) : qr_alloc(bytes);
+
+	if (to == NULL)
+		return NULL;
+	memcpy(to, block, grows ? old_bytes : bytes);
+	qr_free(block);
+	if (grows && qr_cache_self != &qr_cache_none)
+		qr_cache_self->grown = to;
+	return to;
+}
+
+/* Pages that the block can keep; room for more where it has grown before. */
+static void *resize_pages(struct qr_span *span, void *block, size_t bytes)
+{
+	size_t room = bytes;
+	void *to;
+
+	if (span->kind == QR_SPAN_HUGE && bytes > span->limit &&
+	    bytes < PTRDIFF_MAX - bytes / 4)
+		room += bytes / 4;
+	to = qr_large_resize(span, room);
+	return to != NULL || room == bytes ? to : qr_large_resize(span, bytes);
+	(void)block;
+}
+
+void *qr_heap_realloc(void *block, size_t bytes)
+{
+	struct qr_span *span;
+	size_t old_bytes;
+	void *to;
+
+	if (block == NULL)
+		return qr_alloc(bytes);
+	span = span_of(block);
+	old_bytes = usable(span);
+	/* Less than a quarter too large is not worth a copy. */
+	if (bytes <= old_bytes && bytes >= old_bytes - old_bytes / 4)
+		return block;
+	if (span->kind != QR_SPAN_SLOTS && bytes > QR_SMALL_MAX) {
+		to = resize_pages(span, block, bytes);
+		if (to != NULL)
+			return to;
+	}
+	to = move(block, old_bytes, bytes);
+	/* A smaller block that cannot be had is no reason to fail. */
+	return to == NULL && bytes <= old_bytes ? block : to;
+}
+
+bool qr_heap_trim(size_t pad)
+{
+	bool any;
+
+	if (qr_cache_self != &qr_cache_none)
+		qr_cache_flush(qr_cache_self);
+	qr_heap_lock();
+	any = qr_purge_all(pad >> QR_PAGE_SHIFT) != 0;
+	qr_heap_unlock();
+	return any;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* large.c - blocks above QR_SMALL_MAX: a run of pages each, or a mapping of its own.
+ *
+ * A large block grows in place where free pages follow it.  A huge one grows by the
+ * source moving its pages, which costs no copy.
+ */
+#include "heap/map.h"
+
+/* As the highest mmap threshold of mallopt(3): above, the gain of keeping pages is
+ * small beside the cost of their first use. */
+#define HUGE_BYTES ((size_t)32 << 20)
+
+static size_t pages_of(size_t bytes)
+{
+	return (bytes + QR_PAGE_BYTES - 1) >> QR_PAGE_SHIFT;
+}
+
+static void describe(struct qr_span *span, unsigned kind, size_t nr_pages)
+{
+	span->kind = (uint8_t)kind;
+	span->nr_pages = (uint32_t)nr_pages;
+	span->limit = nr_pages * QR_PAGE_BYTES;
+	span->slot_bytes = 0;
+	span->recip = 0;
+	span->nr_slots = 1;
+	span->nr_groups = 0;
+	span->used = 1;
+	span->fresh = false;
+	qr_map_set(span->start, span);
+	qr_map_set(span->start + span->limit - QR_PAGE_BYTES, span);
+}
+
+static bool take_large(struct qr_span *span, size_t nr_pages, size_t align)
+{
+	struct qr_run run;
+
+	if (!qr_runs_take(nr_pages, align, &run))
+		return false;
+	span->start = run.start;
+	span->source = (uint8_t)run.source;
+	describe(span, QR_SPAN_LARGE, nr_pages);
+	span->fresh = run.zero;
+	qr_runs_count.large_blocks++;
+	return true;
+}
+
+static bool take_huge(struct qr_span *span, size_t nr_pages, size_t align)
+{
+	unsigned source = qr_source_current();
+	const struct qr_heap_pages *pages = qr_source_at(source);
+	void *block = pages->map(pages->ctx, nr_pages * QR_PAGE_BYTES, align);
+
+	if (block == NULL)
+		return false;
+	if (!qr_map_cover((uintptr_t)block, nr_pages * QR_PAGE_BYTES)) {
+		pages->unmap(pages->ctx, block, nr_pages * QR_PAGE_BYTES);
+		return false;
+	}
+	span->start = (uintptr_t)block;
+	span->source = (uint8_t)source;
+	describe(span, QR_SPAN_HUGE, nr_pages);
+	span->fresh = true;
+	qr_runs_count.huge += nr_pages;
+	qr_runs_count.huge_blocks++;
+	return true;
+}
+
+struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped)
+{
+	size_t nr_pages = pages_of(bytes);
+	struct qr_span *span;
+	bool taken;
+
+	if (bytes > PTRDIFF_MAX || align > PTRDIFF_MAX / 2 || nr_pages >= UINT32_MAX)
+		return NULL;
+	if (align < QR_PAGE_BYTES)
+		align = QR_PAGE_BYTES;
+	qr_heap_lock();
+	span = qr_record_new(1);
+	if (span == NULL) {
+		qr_heap_unlock();
+		return NULL;
+	}
+	if (mapped || bytes > HUGE_BYTES)
+		taken = take_huge(span, nr_pages, align);
+	else
+		taken = take_large(span, nr_pages, align);
+	if (!taken)
+		qr_record_free(span);
+	qr_heap_unlock();
+	return taken ? span : NULL;
+}
+
+static void free_huge(struct qr_span *span)
+{
+	const struct qr_heap_pages *pages = qr_source_at(span->source);
+
+	qr_runs_count.huge -= span->nr_pages;
+	qr_runs_count.huge_blocks--;
+	qr_map_set(span->start, NULL);
+	qr_map_set(span->start + span->limit - QR_PAGE_BYTES, NULL);
+	pages->unmap(pages->ctx, (void *)span->start, span->limit);
+	qr_record_free(span);
+}
+
+void qr_large_free(struct qr_span *span, const void *block)
+{
+	qr_heap_lock();
+	if ((uintptr_t)block != span->start)
+		qr_report_bad_free(block, span);
+	if (span->kind == QR_SPAN_HUGE) {
+		free_huge(span);
+	} else if (span->kind == QR_SPAN_LARGE) {
+		qr_runs_count.large_blocks--;
+		qr_runs_give(span, false);
+	} else {
+		qr_report_double_free(block, span);
+	}
+	qr_heap_unlock();
+}
+
+/* The record follows the pages. */
+static void *move_huge(struct qr_span *span, size_t nr_pages)
+{
+	const struct qr_heap_pages *pages = qr_source_at(span->source);
+	uintptr_t old = span->start;
+	size_t old_bytes = span->limit;
+	void *block;
+
+	if (!qr_map_prepare(nr_pages * QR_PAGE_BYTES))
+		return NULL;
+	block = pages->remap(pages->ctx, (void *)old, old_bytes,
+			     nr_pages * QR_PAGE_BYTES);
+	if (block == NULL)
+		return NULL;
+	(void)qr_map_cover((uintptr_t)block, nr_pages * QR_PAGE_BYTES);
+	qr_map_set(old, NULL);
+	qr_map_set(old + old_bytes - QR_PAGE_BYTES, NULL);
+	qr_runs_count.huge += nr_pages - span->nr_pages;
+	span->start = (uintptr_t)block;
+	describe(span, QR_SPAN_HUGE, nr_pages);
+	return block;
+}
+
+static void *resize_huge(struct qr_span *span, size_t bytes)
+{
+	size_t nr_pages = pages_of(bytes);
+
+	if (nr_pages == span->nr_pages)
+		return (void *)span->start;
+	if (bytes < QR_REMAP_MIN)
+		return NULL;
+	return move_huge(span, nr_pages);
+}
+
+static void *resize_large(struct qr_span *span, size_t bytes)
+{
+	size_t nr_pages = pages_of(bytes);
+	bool done = true;
+
+	if (bytes > HUGE_BYTES)
+		return NULL;
+	if (nr_pages < span->nr_pages)
+		qr_runs_shrink(span, nr_pages);
+	else if (nr_pages > span->nr_pages)
+		done = qr_runs_grow(span, nr_pages);
+	span->limit = span->nr_pages * QR_PAGE_BYTES;
+	return done ? (void *)span->start : NULL;
+}
+
+void *qr_large_resize(struct qr_span *span, size_t bytes)
+{
+	void *block;
+
+	if (bytes > PTRDIFF_MAX || pages_of(bytes) >= UINT32_MAX)
+		return NULL;
+	qr_heap_lock();
+	if (span->kind == QR_SPAN_HUGE)
+		block = resize_huge(span, bytes);
+	else
+		block = resize_large(span, bytes);
+	qr_heap_unlock();
+	return block;
+}
