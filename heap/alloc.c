@@ -32,8 +32,8 @@ static void free_remote(void *block, struct qr_span *span)
 	uint64_t bit = (uint64_t)1 << (slot % QR_GROUP_SLOTS);
 	uint64_t taken = atomic_load_explicit(&group->free, memory_order_relaxed);
 
-	if (((taken | atomic_load_explicit(&group->remote, memory_order_relaxed)) & bit) !=
-	    0)
+	if (((taken | atomic_load_explicit(&group->remote, memory_order_relaxed)) &
+	     bit) != 0)
 		qr_report_double_free(block, span);
 	if (atomic_fetch_add_explicit(&span->announced, 1, memory_order_relaxed) == 0)
 		qr_span_post(span);
@@ -143,7 +143,8 @@ static void *move(void *block, size_t old_bytes, size_t bytes)
 {
 	struct qr_cache *cache = qr_cache_self;
 	bool grows = bytes > old_bytes;
-	void *to = grows && cache->grown == block ? alloc_growing(bytes) : qr_alloc(bytes);
+	void *to =
+		grows && cache->grown == block ? alloc_growing(bytes) : qr_alloc(bytes);
 
 	if (to == NULL)
 		return NULL;
@@ -155,7 +156,7 @@ static void *move(void *block, size_t old_bytes, size_t bytes)
 }
 
 /* Pages that the block can keep; room for more where it has grown before. */
-static void *resize_pages(struct qr_span *span, void *block, size_t bytes)
+static void *resize_pages(struct qr_span *span, size_t bytes)
 {
 	size_t room = bytes;
 	void *to;
@@ -165,7 +166,6 @@ static void *resize_pages(struct qr_span *span, void *block, size_t bytes)
 		room += bytes / 4;
 	to = qr_large_resize(span, room);
 	return to != NULL || room == bytes ? to : qr_large_resize(span, bytes);
-	(void)block;
 }
 
 void *qr_heap_realloc(void *block, size_t bytes)
@@ -182,7 +182,7 @@ void *qr_heap_realloc(void *block, size_t bytes)
 	if (bytes <= old_bytes && bytes >= old_bytes - old_bytes / 4)
 		return block;
 	if (span->kind != QR_SPAN_SLOTS && bytes > QR_SMALL_MAX) {
-		to = resize_pages(span, block, bytes);
+		to = resize_pages(span, bytes);
 		if (to != NULL)
 			return to;
 	}

@@ -88,7 +88,7 @@ struct qr_span {
 	_Atomic(struct qr_cache *) owner; /* NULL unless a span of slots */
 	uintptr_t start;
 	uint64_t recip; /* 2^QR_RECIP_SHIFT / slot_bytes, rounded up */
-	size_t limit;   /* bytes from start in which blocks begin and end */
+	size_t limit;	/* bytes from start in which blocks begin and end */
 	uint32_t nr_pages;
 	uint32_t slot_bytes;
 	uint32_t nr_slots;
@@ -96,16 +96,16 @@ struct qr_span {
 	uint8_t class;
 	uint8_t kind;
 	uint8_t source;
-	uint8_t dirty; /* free runs: not known to read as zero */
+	uint8_t dirty;	      /* free runs: not known to read as zero */
 	uint8_t record_units; /* size of this record, in cache lines */
-	bool fresh;           /* large: its pages read as zero */
+	bool fresh;	      /* large: its pages read as zero */
 	/* The owner's; of a free run, qr_heap_lock's. */
 	_Alignas(QR_CACHE_LINE) uint64_t groups;
 	int32_t used;
-	int32_t watch; /* a free that brings used down to this is an event */
+	int32_t watch;	/* a free that brings used down to this is an event */
 	uint32_t stamp; /* free runs: when, in milliseconds */
 	uint8_t state;
-	struct qr_span *prev, *next;         /* partial list; free list of a size */
+	struct qr_span *prev, *next;	     /* partial list; free list of a size */
 	struct qr_span *all_prev, *all_next; /* the owner's spans; dirty runs by age */
 	/* Written by threads that free other threads' blocks. */
 	_Alignas(QR_CACHE_LINE) _Atomic uint32_t announced;
@@ -126,7 +126,7 @@ static inline int32_t qr_count_bits(uint64_t x)
 }
 
 struct qr_bin {
-	uint64_t mask;  /* free slots of the group */
+	uint64_t mask;	/* free slots of the group */
 	uintptr_t base; /* the group's slot 0 */
 	uint32_t slot_bytes;
 	uint32_t group; /* number in span */
@@ -136,8 +136,8 @@ struct qr_bin {
 struct qr_cache {
 	struct qr_bin bin[QR_NR_CLASSES];
 	struct qr_span *partial[QR_NR_CLASSES];
-	struct qr_span *all;     /* guarded by qr_heap_lock */
-	struct qr_cache *next;   /* idle or blank list; guarded by qr_heap_lock */
+	struct qr_span *all;	 /* guarded by qr_heap_lock */
+	struct qr_cache *next;	 /* idle or blank list; guarded by qr_heap_lock */
 	struct qr_cache *linked; /* every cache there is; written once */
 	/* What the last realloc that moved returned: a block that grows, if it comes back. */
 	void *grown;
@@ -186,10 +186,12 @@ bool qr_runs_grow(struct qr_span *span, size_t nr_pages);
 
 struct qr_runs_count {
 	size_t held, used, dirty, clean; /* pages */
-	size_t huge;                     /* pages, not part of held */
+	size_t huge;			 /* pages, not part of held */
 	size_t huge_blocks, large_blocks;
 };
 extern struct qr_runs_count qr_runs_count;
+/* NULL, or which of H5 to H7 does not hold. */
+const char *qr_runs_validate(void);
 
 /* purge.c: when dirty runs go back to the source. */
 void qr_purge_note_give(size_t nr_pages);
@@ -262,11 +264,11 @@ __attribute__((noreturn)) void qr_report_broken(const char *what, const void *wh
 
 /* account.c */
 struct qr_heap_account {
-	size_t held;      /* bytes from the sources, records included */
-	size_t spans;     /* bytes in spans of slots */
-	size_t used;      /* bytes in blocks, small and large */
-	size_t blocks;    /* blocks in use */
-	size_t huge;      /* bytes in mappings of their own */
+	size_t held;   /* bytes from the sources, records included */
+	size_t spans;  /* bytes in spans of slots */
+	size_t used;   /* bytes in blocks, small and large */
+	size_t blocks; /* blocks in use */
+	size_t huge;   /* bytes in mappings of their own */
 	size_t huge_blocks;
 	size_t free_dirty, free_clean, records;
 };
@@ -274,12 +276,16 @@ void qr_heap_account(struct qr_heap_account *account);
 /* NULL, or the invariant that does not hold.  No other thread uses the heap. */
 const char *qr_heap_validate(void);
 
-/* conf.c */
+/* report.c: one line on stderr; length bytes of detail. */
+void qr_heap_warn(const char *what, const char *detail, size_t length);
+
+/* conf.c: QUIRE_CONF and mallopt. */
 struct qr_heap_conf {
-	bool stats;        /* print the account at exit */
-	size_t decay_ms;   /* dirty runs older than this go back */
-	unsigned perturb;  /* byte to fill freed blocks with, as M_PERTURB; 0 is off */
+	bool stats;	 /* print the account at exit */
+	size_t decay_ms; /* dirty runs older than this go back */
 };
 extern struct qr_heap_conf qr_heap_conf;
+/* Reads "key:value,..."; warns once of each key that is not known. */
+void qr_conf_parse(const char *text);
 
 #endif

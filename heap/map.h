@@ -11,7 +11,7 @@
 
 #include "heap/heap.h"
 
-#define QR_LEAF_SHIFT   30
+#define QR_LEAF_SHIFT	30
 #define QR_LEAF_ENTRIES ((size_t)1 << (QR_LEAF_SHIFT - QR_PAGE_SHIFT))
 #define QR_ROOT_ENTRIES ((size_t)1 << (47 - QR_LEAF_SHIFT))
 

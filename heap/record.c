@@ -10,9 +10,9 @@
 /* Untouched pages cost nothing but addresses. */
 #define BLOCK_BYTES ((size_t)256 << 10)
 
-#define UNITS_OF(groups) \
-	((offsetof(struct qr_span, group) + (groups) * sizeof(struct qr_group) + \
-	  QR_CACHE_LINE - 1) / \
+#define UNITS_OF(groups)                                                                 \
+	((offsetof(struct qr_span, group) + (groups) * sizeof(struct qr_group) +         \
+	  QR_CACHE_LINE - 1) /                                                           \
 	 QR_CACHE_LINE)
 #define NR_UNITS (UNITS_OF(QR_GROUPS_MAX) + 1)
 

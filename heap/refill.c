@@ -14,8 +14,8 @@ static void *take_group(struct qr_bin *bin, struct qr_span *span)
 
 	atomic_store_explicit(&group->free, 0, memory_order_relaxed);
 	span->groups &= span->groups - 1;
-	span->used += mask == ~(uint64_t)0 ? (int32_t)QR_GROUP_SLOTS
-					   : qr_count_bits(mask);
+	span->used +=
+		mask == ~(uint64_t)0 ? (int32_t)QR_GROUP_SLOTS : qr_count_bits(mask);
 	bin->group = i;
 	bin->base = span->start + (size_t)i * QR_GROUP_SLOTS * bin->slot_bytes;
 	return qr_bin_pop(bin, mask);

@@ -389,3 +389,46 @@ size_t qr_runs_purge_oldest(void)
 	make_free(span, zero);
 	return zero ? nr_pages : 0;
 }
+
+static const char *check_run(const struct qr_span *span, unsigned dirty)
+{
+	const struct qr_span *after = qr_map_get(run_end(span));
+
+	if (span->kind != QR_SPAN_FREE || span->dirty != dirty)
+		return "H6: a free run is on a list that is not its own";
+	if (qr_map_get(span->start) != span ||
+	    qr_map_get(run_end(span) - QR_PAGE_BYTES) != span)
+		return "H5: a free run's end does not lead to it";
+	if (mergeable(span, after) && after->start == run_end(span))
+		return "H6: two free runs lie side by side";
+	return NULL;
+}
+
+static const char *check_lists(unsigned dirty, size_t *nr_pages)
+{
+	for (unsigned list = 0; list < NR_LISTS; list++) {
+		const struct qr_span *span = lists[dirty].head[list];
+		const char *broken = NULL;
+
+		for (; span != NULL && broken == NULL; span = span->next) {
+			broken = check_run(span, dirty);
+			*nr_pages += span->nr_pages;
+		}
+		if (broken != NULL)
+			return broken;
+	}
+	return NULL;
+}
+
+const char *qr_runs_validate(void)
+{
+	size_t clean = 0, dirty = 0;
+	const char *broken = check_lists(0, &clean);
+
+	if (broken == NULL)
+		broken = check_lists(1, &dirty);
+	if (broken == NULL &&
+	    (clean != qr_runs_count.clean || dirty != qr_runs_count.dirty))
+		broken = "H7: free pages do not add up";
+	return broken;
+}

@@ -11,12 +11,12 @@
 
 /* Room for a group of the larger classes, and a whole number of pages with little waste
  * for the smaller ones.  Slots that are never used cost only addresses. */
-#define SPAN_BYTES      ((size_t)64 << 10)
-#define SPAN_BYTES_MAX  ((size_t)256 << 10)
-#define SMALL_SLOT_MAX  1024u
-#define WATCH_NOTHING   (-1)
-#define WATCH_ANY       INT32_MAX
-#define WATCH_THE_LAST  0
+#define SPAN_BYTES     ((size_t)64 << 10)
+#define SPAN_BYTES_MAX ((size_t)256 << 10)
+#define SMALL_SLOT_MAX 1024u
+#define WATCH_NOTHING  (-1)
+#define WATCH_ANY      INT32_MAX
+#define WATCH_THE_LAST 0
 
 static size_t span_bytes(uint32_t slot_bytes)
 {
@@ -75,8 +75,8 @@ static void fill_groups(struct qr_span *span)
 
 	for (unsigned i = 0; i < span->nr_groups; i++, left -= QR_GROUP_SLOTS) {
 		atomic_init(&span->group[i].free, left >= QR_GROUP_SLOTS
-							   ? ~(uint64_t)0
-							   : ((uint64_t)1 << left) - 1);
+							  ? ~(uint64_t)0
+							  : ((uint64_t)1 << left) - 1);
 		atomic_init(&span->group[i].remote, 0);
 	}
 	span->groups = ~(uint64_t)0 >> (QR_GROUPS_MAX - span->nr_groups);
@@ -96,7 +96,7 @@ static void describe(struct qr_span *span, unsigned class, const struct qr_run *
 		(uint16_t)((span->nr_slots + QR_GROUP_SLOTS - 1) / QR_GROUP_SLOTS);
 	span->limit = (size_t)span->nr_slots * slot_bytes;
 	span->recip = (((uint64_t)1 << QR_RECIP_SHIFT) + slot_bytes - 1) / slot_bytes;
-	span->class = (uint8_t)class;
+	span->class = (uint8_t) class;
 	span->kind = QR_SPAN_SLOTS;
 	span->used = 0;
 	span->inbox_next = NULL;
@@ -108,8 +108,8 @@ static struct qr_span *create_locked(unsigned class)
 {
 	size_t nr_pages = span_bytes(qr_class_bytes(class)) / QR_PAGE_BYTES;
 	size_t slots = nr_pages * QR_PAGE_BYTES / qr_class_bytes(class);
-	struct qr_span *span = qr_record_new(
-		(unsigned)((slots + QR_GROUP_SLOTS - 1) / QR_GROUP_SLOTS));
+	struct qr_span *span =
+		qr_record_new((unsigned)((slots + QR_GROUP_SLOTS - 1) / QR_GROUP_SLOTS));
 	struct qr_run run;
 
 	if (span == NULL)
@@ -261,12 +261,10 @@ void qr_span_gather(struct qr_cache *cache, struct qr_span *span)
 void qr_span_post(struct qr_span *span)
 {
 	struct qr_cache *owner = atomic_load_explicit(&span->owner, memory_order_relaxed);
-	struct qr_span *head =
-		atomic_load_explicit(&owner->inbox, memory_order_relaxed);
+	struct qr_span *head = atomic_load_explicit(&owner->inbox, memory_order_relaxed);
 
 	do {
 		span->inbox_next = head;
-	} while (!atomic_compare_exchange_weak_explicit(&owner->inbox, &head, span,
-							memory_order_release,
-							memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&owner->inbox, &head, span, memory_order_release, memory_order_relaxed));
 }

@@ -17,17 +17,14 @@ REMOVE_SECONDS = 5.0
 class Layout:
     """How one version names things."""
 
-    def __init__(self, limit, peak, usage, file_key, anon_key):
+    def __init__(self, limit, peak, file_key):
         self.limit = limit
         self.peak = peak
-        self.usage = usage
-        self.file_key = file_key
-        self.anon_key = anon_key
+        self.file_key = file_key  # of the page cache in memory.stat
 
 
-VERSION_1 = Layout("memory.limit_in_bytes", "memory.max_usage_in_bytes",
-                   "memory.usage_in_bytes", "cache", "rss")
-VERSION_2 = Layout("memory.max", "memory.peak", "memory.current", "file", "anon")
+VERSION_1 = Layout("memory.limit_in_bytes", "memory.max_usage_in_bytes", "cache")
+VERSION_2 = Layout("memory.max", "memory.peak", "file")
 
 
 def _mount_point(filesystem, option):
@@ -138,6 +135,3 @@ class MemoryCgroup:
 
     def page_cache(self):
         return keyed_number(self._file("memory.stat"), self.layout.file_key)
-
-    def anonymous(self):
-        return keyed_number(self._file("memory.stat"), self.layout.anon_key)

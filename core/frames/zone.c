@@ -162,6 +162,11 @@ static quire_pfn take_frame(struct quire_zone *zone, enum quire_frame_use use)
 	return pfn;
 }
 
+static bool fails_on_command(struct quire_zone *zone)
+{
+	return zone->fail_in != 0 && --zone->fail_in == 0;
+}
+
 bool qr_zone_alloc(struct quire_zone *zone, enum quire_frame_use use, uint32_t flags,
 		   quire_pfn *out)
 {
@@ -169,7 +174,7 @@ bool qr_zone_alloc(struct quire_zone *zone, enum quire_frame_use use, uint32_t f
 	quire_pfn pfn;
 
 	QUIRE_ASSERT(use_is_handed_out(use));
-	if (qr_zone_free_frames(zone) <= keep)
+	if (qr_zone_free_frames(zone) <= keep || fails_on_command(zone))
 		return false;
 	pfn = take_frame(zone, use);
 	zone->frames[pfn.n] = (struct quire_frame){.use = (uint8_t)use};

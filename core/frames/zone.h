@@ -34,6 +34,8 @@ struct quire_zone {
 	uint32_t warm_head, nr_warm;
 	uint32_t min, low, high; /* frames */
 	uint32_t counts[QUIRE_FRAME_USES];
+	uint64_t
+		fail_in; /* failures on command: so many allocations till one fails; 0 none */
 };
 
 /* Frames that the frame table of nr_frames frames takes. */

@@ -21,6 +21,12 @@ struct access {
 	unsigned char *buf; /* read only for a store */
 };
 
+/* As x86-64 has it: what can be written or executed can be read. */
+static bool allows(const struct qr_soft_area *area, bool write)
+{
+	return area != NULL && (area->prot & (write ? QUIRE_WRITE : ~0u)) != 0;
+}
+
 /* From the shadow; the CPU's lock is held. */
 static bool translate_shadow(struct qr_soft *soft, uint64_t page, bool write,
 			     struct qr_soft_translation *out)
@@ -32,8 +38,7 @@ static bool translate_shadow(struct qr_soft *soft, uint64_t page, bool write,
 	pthread_mutex_lock(&soft->lock);
 	area = qr_soft_areas_find(&soft->areas, page);
 	at = qr_soft_shadow_find(&soft->shadow, page);
-	found = at != NULL && area != NULL &&
-		(area->prot & (write ? QUIRE_WRITE : QUIRE_READ)) != 0;
+	found = at != NULL && allows(area, write);
 	if (found)
 		*out = (struct qr_soft_translation){
 			.bytes = at->bytes,
@@ -100,8 +105,7 @@ static bool ground_forbids(struct qr_soft *soft, const struct access *access)
 		return false;
 	pthread_mutex_lock(&soft->lock);
 	area = qr_soft_areas_find(&soft->areas, access->page);
-	forbids = area == NULL ||
-		  (area->prot & (access->write ? QUIRE_WRITE : QUIRE_READ)) == 0;
+	forbids = !allows(area, access->write);
 	pthread_mutex_unlock(&soft->lock);
 	return forbids;
 }

@@ -24,7 +24,7 @@ void qr_soft_panic(struct qr_soft *soft, const char *why)
 	abort();
 }
 
-static void soft_panic(void *ctx, const char *why)
+static void __attribute__((noreturn)) soft_panic(void *ctx, const char *why)
 {
 	qr_soft_panic(ctx, why);
 }
@@ -84,6 +84,7 @@ static void make_port(struct qr_soft *soft, unsigned char *ram)
 	port->direct = ram;
 	port->nr_frames = soft->config.nr_frames;
 	port->window = soft->config.window;
+	atomic_init(&port->nr_running, soft->config.nr_cpus);
 	qr_soft_ops_install(port, &soft->config);
 	qr_soft_disk_install(port);
 	port->clock = soft_clock;

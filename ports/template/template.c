@@ -141,7 +141,7 @@ static void template_notify(void *ctx, _Atomic uint32_t *word, uint32_t nr)
 }
 
 /* Corruption was found.  Print why where it can be read, then stop for good. */
-static void template_panic(void *ctx, const char *why)
+static void __attribute__((noreturn)) template_panic(void *ctx, const char *why)
 {
 	(void)ctx;
 	(void)why;

@@ -15,15 +15,15 @@ import termios
 
 # Prints what it is sent; at the third interrupt it ends.
 PROGRAM = """
-import signal, sys, time
+import os, signal, sys, time
 seen = []
 def got(nr, frame):
     seen.append(nr)
-    print("got", signal.Signals(nr).name, flush=True)
+    os.write(1, b"got " + signal.Signals(nr).name.encode() + b"\\n")
     if len(seen) == 3:
         sys.exit(9)
 signal.signal(signal.SIGINT, got)
-print("ready", flush=True)
+os.write(1, b"ready\\n")
 while True:
     time.sleep(1)
 """
@@ -74,13 +74,13 @@ def main():
                 sys.exit(f"no '{word.decode()}' came: {text}")
             text += os.read(fd, 4096)
 
-    wait_for(b"ready")
+    wait_for(b"ready\r\n")
     os.write(fd, b"\x03")
-    wait_for(b"got SIGINT")
+    wait_for(b"got SIGINT\r\n")
     os.write(fd, b"\x1a")
-    wait_for(b"continued")
+    wait_for(b"continued\r\n")
     os.write(fd, b"\x03")
-    wait_for(b"got SIGINT", 2)
+    wait_for(b"got SIGINT\r\n", 2)
     os.write(fd, b"\x03")
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)

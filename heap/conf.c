@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* conf.c - the heap's settings, from QUIRE_CONF="key:value,...".
+ *
+ * Keys: decay (milliseconds until free pages go back), stats (1: print the account at
+ * exit).  Keys that begin with the name of another part of the library ("run.") are
+ * that part's.  Not read in programs that run with another's rights.
+ */
+#include "heap/heap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct qr_heap_conf qr_heap_conf = {.decay_ms = 500};
+
+struct key {
+	const char *name;
+	void (*set)(size_t value);
+};
+
+static void set_decay(size_t value)
+{
+	qr_heap_conf.decay_ms = value;
+}
+
+static void set_stats(size_t value)
+{
+	qr_heap_conf.stats = value != 0;
+}
+
+static const struct key keys[] = {
+	{"decay", set_decay},
+	{"stats", set_stats},
+};
+
+static const struct key *find_key(const char *name, size_t length)
+{
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (strlen(keys[i].name) == length &&
+		    memcmp(keys[i].name, name, length) == 0)
+			return &keys[i];
+	}
+	return NULL;
+}
+
+static bool read_value(const char *text, size_t length, size_t *value)
+{
+	size_t n = 0;
+
+	if (length == 0 || length > 9)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		n = n * 10 + (size_t)(text[i] - '0');
+	}
+	*value = n;
+	return true;
+}
+
+/* One "key:value". */
+static void set_one(const char *text, size_t length)
+{
+	const char *colon = memchr(text, ':', length);
+	size_t name_length = colon != NULL ? (size_t)(colon - text) : length;
+	const struct key *key = find_key(text, name_length);
+	size_t value;
+
+	if (memchr(text, '.', name_length) != NULL)
+		return;
+	if (key == NULL)
+		qr_heap_warn("QUIRE_CONF: unknown key: ", text, name_length);
+	else if (colon == NULL ||
+		 !read_value(colon + 1, length - name_length - 1, &value))
+		qr_heap_warn("QUIRE_CONF: not a number: ", text, length);
+	else
+		key->set(value);
+}
+
+void qr_conf_parse(const char *text)
+{
+	while (*text != '\0') {
+		size_t length = strcspn(text, ",");
+
+		if (length != 0)
+			set_one(text, length);
+		text += length;
+		text += *text == ',';
+	}
+}
+
+__attribute__((constructor)) static void read_environment(void)
+{
+	const char *text = secure_getenv("QUIRE_CONF");
+
+	if (text != NULL)
+		qr_conf_parse(text);
+}
