@@ -52,8 +52,8 @@ def _row(area, cell, kernel, quire, with_quire):
     if not kernel:
         return row + ["–", "–", "failed"] + (["–"] * 5 if with_quire else [])
     rate = _spread(kernel)
-    row += [mib(_median_of(kernel, "ram")), mib(_median_of(kernel, "store")),
-            rate.text(1e-3)]
+    store = _median_of(kernel, "store")
+    row += [mib(_median_of(kernel, "ram")), mib(store) if store else "–", rate.text(1e-3)]
     return row + (_quire_columns(area, cell, rate, quire) if with_quire else [])
 
 

@@ -62,7 +62,8 @@ def parse_arguments():
     add("--swap", type=list_of(str, ("zram", "file")), default=["zram", "file"])
     add("--swap-dir", default=os.environ.get("TMPDIR", "/var/tmp"))
     add("--quire-zram-swap", default="ram", help="Quire's --swap beside zram")
-    add("--quire-options", type=shlex.split, default=[], help="more for `quire run`")
+    add("--quire-options", type=shlex.split, default=[],
+        help="more for `quire run`, as in --quire-options=--stats")
     add("--runs", type=int, default=3)
     add("--warmup", type=float, help="seconds")
     add("--length", type=float, help="seconds, measured")

@@ -46,3 +46,43 @@ void quire_fork_resume(struct quire *q, bool child)
 	qr_event_raise(&q->space.settled, &q->lock);
 	qr_unlock(&q->lock);
 }
+
+static enum quire_status restore_leaf(
+	struct quire *q, struct quire_lane *lane, const struct qr_leaf *leaf,
+	void (*put)(void *ctx, quire_vaddr va, const void *bytes), void *ctx)
+{
+	for (uint32_t i = 0; i < QUIRE_TABLE_ENTRIES; i++) {
+		quire_entry e = leaf->entries[i];
+		enum quire_status status;
+
+		if (!qr_entry_is_swapped(e))
+			continue;
+		status = qr_space_load(&q->space, lane, (quire_slot){qr_entry_number(e)},
+				       lane->staging, true);
+		if (status != QUIRE_OK)
+			return status;
+		put(ctx, qr_leaf_address(leaf, i), lane->staging);
+	}
+	return QUIRE_OK;
+}
+
+enum quire_status quire_fork_restore(struct quire *q, uint32_t lane,
+				     void (*put)(void *ctx, quire_vaddr va,
+						 const void *bytes),
+				     void *ctx)
+{
+	const struct quire_areas *areas = &q->space.areas;
+	struct quire_range left = {{areas->floor}, {areas->ceiling}};
+	struct qr_leaf leaf;
+
+	while (left.start.a < left.end.a &&
+	       qr_tables_next_leaf(&q->space.tables, left, &leaf)) {
+		enum quire_status status =
+			restore_leaf(q, &q->space.lanes[lane], &leaf, put, ctx);
+
+		if (status != QUIRE_OK)
+			return status;
+		left.start.a = leaf.base + QUIRE_LEAF_BYTES;
+	}
+	return QUIRE_OK;
+}

@@ -3,7 +3,7 @@
  *
  * Up to n = 30 every number of objects is a class; above, numbers are a fifteenth apart,
  * so that an object is at most 6 to 7 % larger than what it was chosen for, as it must be
- * at n = 15 and 16 anyway.  Above 256 objects (128 bytes) a coarser step costs nothing
+ * at n = 15 and 16 anyway.  Above 200 objects (164 bytes) a coarser step costs nothing
  * that counts.  Sizes are even: the two-byte length and the free list's links, which
  * stand at an object's start, then never straddle a frame's end.
  */

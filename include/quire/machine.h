@@ -132,4 +132,12 @@ const char *quire_validate(struct quire *q);
 void quire_fork_prepare(struct quire *q);
 void quire_fork_resume(struct quire *q, bool child);
 
+/* Hands the bytes of every page that is out to put, in order of address: for a copy that
+ * cannot go on paging.  Only in a copy, between quire_fork_prepare and the end; the
+ * machine is of no use afterwards.  QUIRE_IO, QUIRE_CORRUPT: a page's contents are lost. */
+enum quire_status quire_fork_restore(struct quire *q, uint32_t lane,
+				     void (*put)(void *ctx, quire_vaddr va,
+						 const void *bytes),
+				     void *ctx);
+
 #endif

@@ -95,7 +95,7 @@ static enum quire_status begin_write(struct qr_soft *soft, struct qr_soft_disk *
 			return QUIRE_NO_SPACE;
 		disk->nr_written++;
 	}
-	disk->sectors[extent] = fails ? 0 : (uint8_t)((1u << nr) - 1);
+	disk->sectors[extent] = (uint8_t)(fails ? 0 : (1u << nr) - 1);
 	if (fails) {
 		disk->nr_written--;
 		return QUIRE_IO;
@@ -183,7 +183,7 @@ static bool soft_swap_sole(void *ctx, uint32_t area)
 	return sole;
 }
 
-void qr_soft_share(struct qr_soft *soft)
+void qr_soft_fork_prepare(struct qr_soft *soft)
 {
 	for (uint32_t i = 0; i < soft->config.nr_disks; i++)
 		if (soft->disks[i].open)

@@ -100,8 +100,9 @@ enum quire_status qr_soft_load(struct qr_soft *soft, uint32_t cpu, quire_vaddr v
 enum quire_status qr_soft_store(struct qr_soft *soft, uint32_t cpu, quire_vaddr va,
 				const void *buf, size_t bytes);
 
-/* A device takes hold of a mapped page, for good until it lets go; false where the page
- * is not mapped or QR_SOFT_PINS are held. */
+/* A device takes hold of a page to write to it, until it lets go; false where the page
+ * cannot be written as it is (a driver would make it fault in first), or QR_SOFT_PINS are
+ * held. */
 bool qr_soft_pin(struct qr_soft *soft, quire_vaddr page);
 void qr_soft_unpin(struct qr_soft *soft, quire_vaddr page);
 /* The device writes to a page that it holds: no protection stops it. */
@@ -116,7 +117,10 @@ uint64_t qr_soft_failed(struct qr_soft *soft, enum qr_soft_site site);
 
 /* Before fork(2): each copy shares the disks that are open now, and opens later ones
  * for itself.  qr_soft_destroy() in a copy ends its share. */
-void qr_soft_share(struct qr_soft *soft);
+void qr_soft_fork_prepare(struct qr_soft *soft);
+/* In the child, before anything else: its ground does not know any more which pages were
+ * protected, as the host does not in the child of a process, and no device holds any. */
+void qr_soft_fork_child(struct qr_soft *soft);
 
 struct qr_soft_counts qr_soft_counts(struct qr_soft *soft);
 /* Pages that the ground has mapped: in the shadow, or present in the tables.  Nobody may

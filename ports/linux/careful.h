@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* careful.h - releasing pages that a device may be writing to. */
+#ifndef QUIRE_PORTS_LINUX_CAREFUL_H
+#define QUIRE_PORTS_LINUX_CAREFUL_H
+
+#include "quire/types.h"
+
+void qr_careful_init(void);
+/* As the port's release(), for lanes. */
+void qr_careful_release(const struct quire_run *runs, uint32_t nr, uint64_t *kept);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* rig.c - building, checking and breaking the machine under test. */
+#include "tests/model/rig.h"
+
+#include "core/machine/machine.h"
+#include "tests/model/break.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WINDOW_START 0x100000000ull
+#define WINDOW_PAGES 16384u
+#define NR_DISKS     8u
+
+static struct quire_config machine_config(struct rig *rig)
+{
+	return (struct quire_config){
+		.codec = break_codec(),
+		.swap = (enum quire_swap_mode)rig->config.swap,
+		.store_bytes = (uint64_t)rig->config.store << QUIRE_PAGE_SHIFT,
+		.nr_lanes = rig->config.lanes,
+		.stats = &rig->stats,
+	};
+}
+
+static void find_break(struct rig *rig)
+{
+	struct quire_area_info info = {0};
+	quire_vaddr start;
+
+	if (quire_brk(rig->q, (quire_vaddr){0}, &start) != QUIRE_OK ||
+	    start.a != rig->base ||
+	    !quire_area_next(rig->q, (quire_vaddr){rig->base}, &info) || !info.foreign)
+		rig_fail(rig, "the break is not at the start of the window");
+	rig->brk_pages = (uint32_t)((info.range.end.a - rig->base) >> QUIRE_PAGE_SHIFT);
+}
+
+bool rig_open(struct rig *rig, const struct rig_config *config)
+{
+	struct quire_config machine;
+	struct qr_soft_config soft = {
+		.copies = config->copies,
+		.alone = config->lanes == 1,
+		.nr_cpus = config->lanes,
+		.window = {{WINDOW_START},
+			   {WINDOW_START + ((uint64_t)WINDOW_PAGES << QUIRE_PAGE_SHIFT)}},
+		.nr_disks = NR_DISKS,
+		.disk_extents = config->disk,
+		.disk_room = config->room,
+	};
+
+	*rig = (struct rig){
+		.config = *config, .base = WINDOW_START, .nr_pages = WINDOW_PAGES};
+	rig_watch(config);
+	break_reset();
+	machine = machine_config(rig);
+	soft.nr_frames = quire_frames_least(&machine) + config->frames;
+	rig->soft = qr_soft_new(&soft);
+	if (rig->soft == NULL)
+		rig_fail(rig, "the host has no memory for the ground");
+	if (quire_open(&rig->q, qr_soft_port(rig->soft), &machine) != QUIRE_OK)
+		rig_fail(rig, "quire_open");
+	qr_soft_attach(rig->soft, rig->q);
+	find_break(rig);
+	quire_account(rig->q);
+	rig->frames_free = rig->stats.frames_free;
+	return true;
+}
+
+void rig_close(struct rig *rig)
+{
+	const struct quire_stats *stats = &rig->stats;
+
+	rig_validate(rig);
+	if (stats->frames_free != rig->frames_free)
+		rig_fail(rig,
+			 "frames leaked: %llu free at the start, %llu at the end "
+			 "(mapped %llu, store %llu, table %llu)",
+			 (unsigned long long)rig->frames_free,
+			 (unsigned long long)stats->frames_free,
+			 (unsigned long long)stats->frames_mapped,
+			 (unsigned long long)stats->frames_store,
+			 (unsigned long long)stats->frames_table);
+	if (stats->swap_extents != 0 || stats->stored_pages != 0 ||
+	    stats->stored_bytes != 0 || stats->spilled_pages != 0 ||
+	    stats->touched_pages != 0 || stats->mapped_bytes != 0 ||
+	    stats->locked_bytes != 0)
+		rig_fail(rig, "the account of an empty machine is not empty");
+	quire_close(rig->q);
+	if (stats->frames_free + stats->frames_meta != stats->nr_frames)
+		rig_fail(rig, "frames are in use after quire_close");
+	qr_soft_destroy(rig->soft);
+}
+
+void rig_arm(struct rig *rig)
+{
+	const struct rig_config *config = &rig->config;
+
+	if (config->fail < QR_SOFT_SITES)
+		qr_soft_fail(rig->soft, (enum qr_soft_site)config->fail, config->nth, 1);
+	else if (config->fail == RIG_FRAME)
+		break_frame_at(config->nth);
+	else if (config->fail == RIG_EXPAND)
+		break_expand_at(config->nth);
+}
+
+uint64_t rig_failures(struct rig *rig)
+{
+	if (rig->config.fail < QR_SOFT_SITES)
+		return qr_soft_failed(rig->soft, (enum qr_soft_site)rig->config.fail);
+	return break_failures();
+}
+
+bool rig_may_lack_memory(struct rig *rig)
+{
+	return rig->config.swap != QUIRE_SWAP_FILE || rig->config.room != 0 ||
+	       rig->config.fail != RIG_NONE;
+}
+
+static void check_account(struct rig *rig)
+{
+	const struct quire_stats *s = &rig->stats;
+	uint64_t mapped = qr_soft_mapped(rig->soft);
+
+	quire_account(rig->q);
+	if (s->nr_frames != s->frames_free + s->frames_mapped + s->frames_store +
+				    s->frames_table + s->frames_meta)
+		rig_fail(rig, "the account does not add up to nr_frames");
+	if (s->frames_mapped != mapped)
+		rig_fail(rig, "%llu frames in the account are mapped, on the ground %llu",
+			 (unsigned long long)s->frames_mapped,
+			 (unsigned long long)mapped);
+}
+
+void rig_validate(struct rig *rig)
+{
+	const char *wrong;
+	char text[160];
+
+	wrong = quire_validate(rig->q);
+	if (wrong != NULL)
+		rig_fail(rig, "the core says: %s", wrong);
+	wrong = qr_soft_validate(rig->soft, text, sizeof(text));
+	if (wrong != NULL)
+		rig_fail(rig, "the ground says: %s", wrong);
+	check_account(rig);
+}
+
+void rig_fail(const struct rig *rig, const char *format, ...)
+{
+	va_list args;
+
+	(void)rig;
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	abort(); /* rig_watch() has the replay id printed */
+}
