@@ -16,10 +16,10 @@ static void count_cache(const struct qr_cache *cache, struct qr_heap_account *ac
 		account->used += used * span->slot_bytes;
 		account->blocks += used;
 	}
-	for (unsigned class = 0; class < QR_NR_CLASSES; class ++) {
-		size_t unused = (size_t)qr_count_bits(cache->bin[class].mask);
+	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
+		size_t unused = cache->bin[cls].nr;
 
-		account->used -= unused * cache->bin[class].slot_bytes;
+		account->used -= unused * qr_class_bytes(cls);
 		account->blocks -= unused;
 	}
 }
@@ -46,30 +46,46 @@ void qr_heap_account(struct qr_heap_account *account)
 	qr_heap_unlock();
 }
 
-static const char *check_groups(const struct qr_cache *cache, const struct qr_span *span)
+static bool available(const struct qr_span *span, uint32_t slot)
 {
-	const struct qr_bin *bin = &cache->bin[span->class];
-	int32_t nr_free = 0;
+	return (span->avail[slot / QR_GROUP_SLOTS] >> (slot % QR_GROUP_SLOTS) & 1) != 0;
+}
 
-	for (unsigned i = 0; i < span->nr_groups; i++) {
-		uint64_t free = span->group[i].free;
-		uint64_t remote = span->group[i].remote;
-		uint64_t mask = bin->span == span && bin->group == i ? bin->mask : 0;
+static const char *check_slots(const struct qr_span *span)
+{
+	int32_t nr_available = 0;
 
-		if ((free & remote) != 0 || (free & mask) != 0 || (remote & mask) != 0)
-			return "H1: a slot's bit is set twice";
-		if ((free != 0) != ((span->groups >> i & 1) != 0))
-			return "H3: the summary of the groups is wrong";
-		nr_free += qr_count_bits(free);
+	for (uint32_t slot = 0; slot < span->nr_slots; slot++) {
+		if (!available(span, slot))
+			continue;
+		nr_available++;
+		if (span->slot[slot] != QR_SLOT_FREE)
+			return "H1: an available slot is not free";
 	}
-	if (span->used + nr_free != (int32_t)span->nr_slots)
-		return "H2: used slots and free bits do not add up";
+	for (unsigned i = 0; i < span->nr_groups; i++) {
+		if ((span->avail[i] != 0) != ((span->groups >> i & 1) != 0))
+			return "H3: the summary of the groups is wrong";
+	}
+	if (span->used + nr_available != (int32_t)span->nr_slots)
+		return "H2: used and available slots do not add up";
+	return NULL;
+}
+
+static const char *check_bin(const struct qr_bin *bin)
+{
+	for (uint32_t i = 0; i < bin->nr; i++) {
+		const struct qr_span *span = qr_map_get((uintptr_t)bin->entry[i].block);
+		uint32_t slot = (uint32_t)(bin->entry[i].state - span->slot);
+
+		if (span->slot[slot] != QR_SLOT_FREE || available(span, slot))
+			return "H1: a slot in a bin is not free, or available";
+	}
 	return NULL;
 }
 
 static bool listed(const struct qr_cache *cache, const struct qr_span *span)
 {
-	const struct qr_span *at = cache->partial[span->class];
+	const struct qr_span *at = cache->partial[span->cls];
 
 	while (at != NULL && at != span)
 		at = at->next;
@@ -78,7 +94,7 @@ static bool listed(const struct qr_cache *cache, const struct qr_span *span)
 
 static const char *check_span(const struct qr_cache *cache, const struct qr_span *span)
 {
-	bool current = cache->bin[span->class].span == span;
+	bool current = cache->bin[span->cls].span == span;
 
 	if (current != (span->state == QR_SPAN_CURRENT) ||
 	    listed(cache, span) != (span->state == QR_SPAN_PARTIAL))
@@ -91,7 +107,7 @@ static const char *check_span(const struct qr_cache *cache, const struct qr_span
 	}
 	if (span->owner != cache)
 		return "H5: a span's owner does not have it";
-	return check_groups(cache, span);
+	return check_slots(span);
 }
 
 static const char *check_cache(const struct qr_cache *cache, size_t *nr_pages)
@@ -103,6 +119,12 @@ static const char *check_cache(const struct qr_cache *cache, size_t *nr_pages)
 		if (broken != NULL)
 			return broken;
 		*nr_pages += span->nr_pages;
+	}
+	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
+		const char *broken = check_bin(&cache->bin[cls]);
+
+		if (broken != NULL)
+			return broken;
 	}
 	return NULL;
 }

@@ -27,19 +27,13 @@ void *qr_alloc_slow(size_t bytes)
 
 static void free_remote(void *block, struct qr_span *span)
 {
-	uint32_t slot = qr_slot_of(span, block);
-	struct qr_group *group = &span->group[slot / QR_GROUP_SLOTS];
-	uint64_t bit = (uint64_t)1 << (slot % QR_GROUP_SLOTS);
-	uint64_t taken = atomic_load_explicit(&group->free, memory_order_relaxed);
+	qr_slot_state *state = &span->slot[qr_slot_of(span, block)];
 
-	if (((taken | atomic_load_explicit(&group->remote, memory_order_relaxed)) &
-	     bit) != 0)
+	if (atomic_load_explicit(state, memory_order_relaxed) != QR_SLOT_LIVE)
 		qr_report_double_free(block, span);
 	if (atomic_fetch_add_explicit(&span->announced, 1, memory_order_relaxed) == 0)
 		qr_span_post(span);
-	taken = atomic_fetch_or_explicit(&group->remote, bit, memory_order_release);
-	if ((taken & bit) != 0)
-		qr_report_double_free(block, span);
+	atomic_store_explicit(state, QR_SLOT_REMOTE, memory_order_release);
 }
 
 void qr_free_slow(void *block, struct qr_span *span)
@@ -87,17 +81,17 @@ void *qr_heap_calloc(size_t nr, size_t bytes)
 
 void *qr_heap_aligned(size_t align, size_t bytes)
 {
-	unsigned class;
+	unsigned cls;
 
 	if (align <= QR_QUANTUM)
 		return qr_alloc(bytes);
 	/* Spans begin on a page, so a slot has the alignment that its size has. */
 	if (align > QR_PAGE_BYTES || bytes > QR_SMALL_MAX)
 		return alloc_large(bytes, align);
-	class = qr_class_of(bytes);
-	while (qr_class_bytes(class) % align != 0)
-		class ++;
-	return qr_alloc_class(class);
+	cls = qr_class_of(bytes);
+	while (qr_class_bytes(cls) % align != 0)
+		cls++;
+	return qr_alloc_class(cls);
 }
 
 /* The span of a block that is in use as far as can be told; ends the process if there

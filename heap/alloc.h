@@ -6,24 +6,23 @@
 
 #include "heap/map.h"
 
-/* A slot of the bin's group; the mask is not empty. */
-static inline void *qr_bin_pop(struct qr_bin *bin, uint64_t mask)
+/* The last entry; there is one. */
+static inline void *qr_bin_pop(struct qr_bin *bin)
 {
-	uintptr_t slot = (uintptr_t)__builtin_ctzl(mask);
+	struct qr_entry *entry = &bin->entry[--bin->nr];
 
-	bin->mask = mask & (mask - 1);
-	return (void *)(bin->base + slot * bin->slot_bytes);
+	atomic_store_explicit(entry->state, QR_SLOT_LIVE, memory_order_relaxed);
+	return entry->block;
 }
 
-static inline void *qr_alloc_class(unsigned class)
+static inline void *qr_alloc_class(unsigned cls)
 {
 	struct qr_cache *cache = qr_cache_self;
-	struct qr_bin *bin = &cache->bin[class];
-	uint64_t mask = bin->mask;
+	struct qr_bin *bin = &cache->bin[cls];
 
-	if (QR_LIKELY(mask != 0))
-		return qr_bin_pop(bin, mask);
-	return qr_cache_refill(cache, class);
+	if (QR_LIKELY(bin->nr != 0))
+		return qr_bin_pop(bin);
+	return qr_cache_refill(cache, cls);
 }
 
 /* NULL without memory; errno is the caller's to set. */
@@ -35,42 +34,34 @@ static inline void *qr_alloc(size_t bytes)
 	return qr_alloc_slow(bytes);
 }
 
-/* The number of the slot that begins at block; ends the process if none does. */
+/* The number of the slot that begins at block; ends the process if none does.  The
+ * fraction of the quotient is below the reciprocal for multiples of slot_bytes only. */
 static inline uint32_t qr_slot_of(const struct qr_span *span, const void *block)
 {
-	uintptr_t offset = (uintptr_t)block - span->start;
-	uint64_t product = offset * span->recip;
+	__extension__ unsigned __int128 quotient =
+		(unsigned __int128)((uintptr_t)block - span->start) * span->recip;
 
-	/* The fraction that is left is below recip only for multiples of slot_bytes. */
-	if (QR_UNLIKELY(offset >= span->limit ||
-			(product & (((uint64_t)1 << QR_RECIP_SHIFT) - 1)) >= span->recip))
+	if (QR_UNLIKELY((uint64_t)(quotient >> 64) >= span->nr_slots ||
+			(uint64_t)quotient >= span->recip))
 		qr_report_bad_free(block, span);
-	return (uint32_t)(product >> QR_RECIP_SHIFT);
+	return (uint32_t)(quotient >> 64);
 }
 
-/* Frees a slot of one of the cache's own spans. */
-static inline void qr_free_own(struct qr_cache *cache, struct qr_span *span, void *block,
-			       uint32_t slot)
+/* Frees a block of one of the cache's own spans. */
+static inline void qr_free_own(struct qr_cache *cache, struct qr_span *span, void *block)
 {
-	struct qr_bin *bin = &cache->bin[span->class];
-	struct qr_group *group = &span->group[slot / QR_GROUP_SLOTS];
-	uint64_t bit = (uint64_t)1 << (slot % QR_GROUP_SLOTS);
-	uint64_t taken = atomic_load_explicit(&group->remote, memory_order_relaxed);
-	uint64_t free;
+	uint32_t slot = qr_slot_of(span, block);
+	qr_slot_state *state = &span->slot[slot];
+	struct qr_bin *bin = &cache->bin[span->cls];
 
-	if (bin->span == span && bin->group == slot / QR_GROUP_SLOTS) {
-		if (QR_UNLIKELY(((bin->mask | taken) & bit) != 0))
-			qr_report_double_free(block, span);
-		bin->mask |= bit;
-		return;
-	}
-	free = atomic_load_explicit(&group->free, memory_order_relaxed);
-	if (QR_UNLIKELY(((free | taken) & bit) != 0))
+	if (QR_UNLIKELY(atomic_load_explicit(state, memory_order_relaxed) !=
+			QR_SLOT_LIVE))
 		qr_report_double_free(block, span);
-	atomic_store_explicit(&group->free, free | bit, memory_order_relaxed);
-	span->groups |= (uint64_t)1 << (slot / QR_GROUP_SLOTS);
-	if (QR_UNLIKELY(--span->used <= span->watch))
-		qr_span_event(cache, span);
+	atomic_store_explicit(state, QR_SLOT_FREE, memory_order_relaxed);
+	if (QR_LIKELY(bin->nr < bin->room))
+		bin->entry[bin->nr++] = (struct qr_entry){block, state};
+	else
+		qr_span_put(cache, span, slot);
 }
 
 static inline void qr_free(void *block)
@@ -80,7 +71,7 @@ static inline void qr_free(void *block)
 
 	if (QR_LIKELY(span != NULL &&
 		      atomic_load_explicit(&span->owner, memory_order_relaxed) == cache))
-		qr_free_own(cache, span, block, qr_slot_of(span, block));
+		qr_free_own(cache, span, block);
 	else
 		qr_free_slow(block, span);
 }

@@ -107,18 +107,18 @@ static struct qr_span *last_partial(struct qr_span *span)
 }
 
 /* Behind the cache's own, which are likely fuller and warmer. */
-static void append_partial(struct qr_cache *cache, struct qr_cache *from, unsigned class)
+static void append_partial(struct qr_cache *cache, struct qr_cache *from, unsigned cls)
 {
-	struct qr_span *head = from->partial[class];
+	struct qr_span *head = from->partial[cls];
 
 	if (head == NULL)
 		return;
-	from->partial[class] = NULL;
-	if (cache->partial[class] == NULL) {
-		cache->partial[class] = head;
+	from->partial[cls] = NULL;
+	if (cache->partial[cls] == NULL) {
+		cache->partial[cls] = head;
 		return;
 	}
-	head->prev = last_partial(cache->partial[class]);
+	head->prev = last_partial(cache->partial[cls]);
 	head->prev->next = head;
 }
 
@@ -138,8 +138,8 @@ static void take_spans(struct qr_cache *cache, struct qr_cache *from)
 		cache->all = from->all;
 		from->all = NULL;
 	}
-	for (unsigned class = 0; class < QR_NR_CLASSES; class ++)
-		append_partial(cache, from, class);
+	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++)
+		append_partial(cache, from, cls);
 }
 
 bool qr_cache_adopt(struct qr_cache *cache)
@@ -166,9 +166,9 @@ bool qr_cache_adopt(struct qr_cache *cache)
 void qr_cache_flush(struct qr_cache *cache)
 {
 	qr_cache_drain(cache);
-	for (unsigned class = 0; class < QR_NR_CLASSES; class ++) {
-		qr_bin_retreat(cache, &cache->bin[class]);
-		qr_span_release_empty(cache, class);
+	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
+		qr_bin_retreat(cache, &cache->bin[cls]);
+		qr_span_release_empty(cache, cls);
 	}
 }
 

@@ -37,11 +37,11 @@ static inline unsigned qr_class_of(size_t bytes)
 	return qr_class_compute(bytes);
 }
 
-static inline uint32_t qr_class_bytes(unsigned class)
+static inline uint32_t qr_class_bytes(unsigned cls)
 {
-	if (class < 8)
-		return (class + 1) * QR_QUANTUM;
-	return (9 + (class & 7)) << ((class >> 3) + 3);
+	if (cls < 8)
+		return (cls + 1) * QR_QUANTUM;
+	return (9 + (cls & 7)) << ((cls >> 3) + 3);
 }
 
 #endif

@@ -7,22 +7,22 @@
  *   span     the record of a run.  Records lie apart from the pages they speak of, so
  *            that no free touches a page of blocks: such pages may be swapped out.
  *   slot     room for one small block in a span of slots; all of a span are one class.
- *   group    64 neighbouring slots, with one bit each in two words: `free` (the owner
- *            freed it) and `remote` (another thread freed it; the owner has not seen).
- *   cache    what one thread allocates from.  It owns spans, and holds for each class a
- *            bin: one group whose free bits were moved into the bin's mask.
+ *            Its state, one byte of the span's record, is free, live, or remote (freed
+ *            by a thread that does not own the span; the owner has not seen it).
+ *   group    64 neighbouring slots, with one bit each that says: available.
+ *   cache    what one thread allocates from.  It owns spans, and has a bin for each
+ *            class: a stack of free slots, filled from available ones and by frees.
  *   inbox    spans of a cache in which other threads have freed slots.
  *   map      page number -> span, two levels.
- * A slot is in use when no bit says otherwise.  There are no links inside of blocks:
- * nothing that a program writes past a block's end can lead the heap astray, and a
- * block's bit tells whether a free of it is the first.
+ * There are no links inside of blocks: nothing that a program writes past a block's end
+ * can lead the heap astray, and the slot's state tells whether a free is the first.
  *
  * Invariants.  qr_heap_validate() names the first that does not hold.
- *   H1  a slot's bit is set in at most one of: free, remote, its bin's mask;
- *   H2  used = slots - bits in free; a bin's mask and remote bits count as used;
- *   H3  bit w of span.groups is set where group w's free word is not zero;
+ *   H1  an available slot is free and in no bin; a slot in a bin is free;
+ *   H2  used = slots - available ones; slots in a bin count as used;
+ *   H3  bit w of span.groups is set where group w has an available slot;
  *   H4  a span of slots is current in one bin, or on the partial list of its class
- *       (some slot free), or full (no slot free), as span.state says;
+ *       (some slot available), or full (none is), as span.state says;
  *   H5  every page of a span of slots, and the first and last page of any other run,
  *       lead to its span by the map;
  *   H6  two neighbouring free runs differ in state (dirty, clean) or in source;
@@ -33,10 +33,10 @@
  *   A remote free takes no lock:
  *     1. adds 1 to the span's `announced`; whoever finds 0 there posts the span to the
  *        owner's inbox (a stack, one compare-and-swap);
- *     2. sets the slot's remote bit.
+ *     2. sets the slot's state to remote.
  *   Step 2 is the last touch of the span.  Until it, the slot counts as used, so the
  *   span cannot be released under the one who frees.  The owner, when it runs out of
- *   slots, takes its whole inbox at once, gathers each span's remote bits and subtracts
+ *   slots, takes its whole inbox at once, gathers each span's remote slots and subtracts
  *   their number from `announced`; what is left has been announced and not yet set, and
  *   such a span stays in the inbox.
  *   A cache whose thread is gone waits on a list with its spans; a new thread takes it
@@ -45,9 +45,9 @@
  *   Threads past their destructors, and those without memory for a cache, share one
  *   cache behind qr_late_lock, which is taken before qr_heap_lock.
  *
- * Cost.  malloc of a small block is one load of the mask, one bit count, one store;
- * free is two dependent loads (map), the span's first line, and the bin's mask or the
- * group's words.  A span costs 192 bytes, and 16 for each group past the third.
+ * Cost.  malloc of a small block pops the bin and marks the slot live; free is two
+ * dependent loads (map), the span's first line, the slot's state, and a push.  A span's
+ * record is 192 bytes, and one byte and one bit for each slot.
  */
 #ifndef QUIRE_HEAP_HEAP_H
 #define QUIRE_HEAP_HEAP_H
@@ -62,8 +62,9 @@
 #define QR_PAGE_BYTES  ((size_t)1 << QR_PAGE_SHIFT)
 #define QR_GROUP_SLOTS 64u
 /* One bit of span.groups for each. */
-#define QR_GROUPS_MAX 64u
-#define QR_CACHE_LINE 64
+#define QR_GROUPS_MAX	    64u
+#define QR_CACHE_LINE	    64
+#define QR_GROUPS_OF(slots) (((slots) + QR_GROUP_SLOTS - 1) / QR_GROUP_SLOTS)
 
 #define QR_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define QR_UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -78,22 +79,23 @@ enum qr_span_kind {
 
 enum qr_span_state { QR_SPAN_FULL, QR_SPAN_PARTIAL, QR_SPAN_CURRENT };
 
-struct qr_group {
-	_Atomic uint64_t free; /* written by the owner alone */
-	_Atomic uint64_t remote;
-};
+/* Zero: records come zeroed, and what is not in use stays untouched. */
+enum qr_slot_state { QR_SLOT_FREE, QR_SLOT_LIVE, QR_SLOT_REMOTE };
+
+typedef _Atomic uint8_t qr_slot_state;
 
 struct qr_span {
 	/* Read by whoever frees; written when the run changes its use or its owner. */
 	_Atomic(struct qr_cache *) owner; /* NULL unless a span of slots */
 	uintptr_t start;
-	uint64_t recip; /* 2^QR_RECIP_SHIFT / slot_bytes, rounded up */
-	size_t limit;	/* bytes from start in which blocks begin and end */
+	uint64_t recip; /* 2^64 / slot_bytes, rounded up */
+	qr_slot_state *slot;
+	size_t limit; /* bytes from start in which blocks begin and end */
 	uint32_t nr_pages;
 	uint32_t slot_bytes;
 	uint32_t nr_slots;
 	uint16_t nr_groups;
-	uint8_t class;
+	uint8_t cls;
 	uint8_t kind;
 	uint8_t source;
 	uint8_t dirty;	      /* free runs: not known to read as zero */
@@ -110,10 +112,8 @@ struct qr_span {
 	/* Written by threads that free other threads' blocks. */
 	_Alignas(QR_CACHE_LINE) _Atomic uint32_t announced;
 	struct qr_span *inbox_next;
-	struct qr_group group[];
+	uint64_t avail[]; /* one for each group; behind them the slots' states */
 };
-
-#define QR_RECIP_SHIFT 40
 
 /* Bits that are set.  The compiler's own is a call where the processor may lack the
  * instruction. */
@@ -125,12 +125,20 @@ static inline int32_t qr_count_bits(uint64_t x)
 	return (int32_t)((x * 0x0101010101010101u) >> 56);
 }
 
+/* A free slot, and where its state is. */
+struct qr_entry {
+	void *block;
+	qr_slot_state *state;
+};
+
+/* With the rest of a bin, 256 bytes. */
+#define QR_BIN_ENTRIES 15u
+
 struct qr_bin {
-	uint64_t mask;	/* free slots of the group */
-	uintptr_t base; /* the group's slot 0 */
-	uint32_t slot_bytes;
-	uint32_t group; /* number in span */
+	uint32_t nr;
+	uint32_t room; /* entries that may be in use; 0 while the class shrinks */
 	struct qr_span *span;
+	struct qr_entry entry[QR_BIN_ENTRIES];
 };
 
 struct qr_cache {
@@ -160,7 +168,7 @@ void qr_heap_fork_parent(void);
 void qr_heap_fork_child(void);
 
 /* record.c: the records of spans and caches.  Locked. */
-struct qr_span *qr_record_new(unsigned nr_groups);
+struct qr_span *qr_record_new(unsigned nr_slots);
 void qr_record_free(struct qr_span *span);
 /* Zeroed memory that is never given back. */
 void *qr_record_raw(size_t bytes);
@@ -204,22 +212,26 @@ size_t qr_runs_purge_oldest(void);
 bool qr_runs_oldest_stamp(uint32_t *stamp);
 
 /* span.c: spans of slots, by their owner. */
-struct qr_span *qr_span_create(struct qr_cache *cache, unsigned class);
+struct qr_span *qr_span_create(struct qr_cache *cache, unsigned cls);
+/* The slot, which is free and in no bin, becomes available. */
+void qr_span_put(struct qr_cache *cache, struct qr_span *span, uint32_t slot);
 /* used has come down to watch. */
 void qr_span_event(struct qr_cache *cache, struct qr_span *span);
-/* Moves the remote bits to where the owner sees them. */
+/* Makes the remote slots available. */
 void qr_span_gather(struct qr_cache *cache, struct qr_span *span);
 void qr_span_post(struct qr_span *span);
 /* The span is no bin's any more: partial, full, or released when it is empty. */
 void qr_span_settle(struct qr_cache *cache, struct qr_span *span);
-void qr_span_release_empty(struct qr_cache *cache, unsigned class);
+void qr_span_release_empty(struct qr_cache *cache, unsigned cls);
 /* The partial span to allocate from next, made current; NULL if there is none. */
-struct qr_span *qr_span_choose(struct qr_cache *cache, unsigned class);
+struct qr_span *qr_span_choose(struct qr_cache *cache, unsigned cls);
 
 /* refill.c: bins. */
 /* A slot, from wherever there is one; NULL without memory. */
-void *qr_cache_refill(struct qr_cache *cache, unsigned class);
-/* The bin gives its group back, and its span. */
+void *qr_cache_refill(struct qr_cache *cache, unsigned cls);
+/* Makes the bin's slots available. */
+void qr_bin_flush(struct qr_cache *cache, struct qr_bin *bin);
+/* The same, and the bin gives up its span. */
 void qr_bin_retreat(struct qr_cache *cache, struct qr_bin *bin);
 
 /* cache.c: caches, from the making to the taking over. */

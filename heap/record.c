@@ -10,11 +10,12 @@
 /* Untouched pages cost nothing but addresses. */
 #define BLOCK_BYTES ((size_t)256 << 10)
 
-#define UNITS_OF(groups)                                                                 \
-	((offsetof(struct qr_span, group) + (groups) * sizeof(struct qr_group) +         \
-	  QR_CACHE_LINE - 1) /                                                           \
+/* The record, a word for each group, a byte for each slot; in cache lines. */
+#define UNITS_OF(slots)                                                                  \
+	((offsetof(struct qr_span, avail) + QR_GROUPS_OF(slots) * sizeof(uint64_t) +     \
+	  (slots) + QR_CACHE_LINE - 1) /                                                 \
 	 QR_CACHE_LINE)
-#define NR_UNITS (UNITS_OF(QR_GROUPS_MAX) + 1)
+#define NR_UNITS (UNITS_OF(QR_GROUPS_MAX * QR_GROUP_SLOTS) + 1)
 
 static struct qr_span *free_records[NR_UNITS];
 static uintptr_t bump, bump_end;
@@ -48,9 +49,9 @@ void *qr_record_raw(size_t bytes)
 	return (void *)result;
 }
 
-struct qr_span *qr_record_new(unsigned nr_groups)
+struct qr_span *qr_record_new(unsigned nr_slots)
 {
-	size_t units = UNITS_OF(nr_groups);
+	size_t units = UNITS_OF(nr_slots);
 	struct qr_span *span = free_records[units];
 
 	if (span != NULL) {

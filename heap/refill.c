@@ -1,115 +1,142 @@
 /* SPDX-License-Identifier: MIT */
-/* refill.c - where a bin whose mask is empty gets the next slots.
+/* refill.c - where a bin that is empty gets the next slots.
  *
- * In this order: the lowest group of its span with a free slot; the latest partial
- * span; what other threads freed; spans of threads that are gone; new pages.
+ * In this order: the lowest group of its span with an available slot; the latest
+ * partial span; what other threads freed; spans of threads that are gone; new pages.
  */
 #include "heap/alloc.h"
 
+/* A bin does not keep more than this of the larger classes. */
+#define BIN_BYTES (64u << 10)
+#define BIN_LEAST 4u
+
+static uint32_t room_of(uint32_t slot_bytes)
+{
+	uint32_t room = BIN_BYTES / slot_bytes;
+
+	if (room < BIN_LEAST)
+		return BIN_LEAST;
+	return room < QR_BIN_ENTRIES ? room : QR_BIN_ENTRIES;
+}
+
+/* Fills the bin from the top down, so that the lowest slot is popped first. */
 static void *take_group(struct qr_bin *bin, struct qr_span *span)
 {
-	unsigned i = (unsigned)__builtin_ctzl(span->groups);
-	struct qr_group *group = &span->group[i];
-	uint64_t mask = atomic_load_explicit(&group->free, memory_order_relaxed);
+	unsigned group = (unsigned)__builtin_ctzl(span->groups);
+	uint64_t avail = span->avail[group];
+	uint32_t nr = (uint32_t)qr_count_bits(avail);
 
-	atomic_store_explicit(&group->free, 0, memory_order_relaxed);
-	span->groups &= span->groups - 1;
-	span->used +=
-		mask == ~(uint64_t)0 ? (int32_t)QR_GROUP_SLOTS : qr_count_bits(mask);
-	bin->group = i;
-	bin->base = span->start + (size_t)i * QR_GROUP_SLOTS * bin->slot_bytes;
-	return qr_bin_pop(bin, mask);
+	if (nr > bin->room)
+		nr = bin->room;
+	for (uint32_t i = nr; i-- > 0; avail &= avail - 1) {
+		uint32_t slot = group * QR_GROUP_SLOTS + (uint32_t)__builtin_ctzl(avail);
+
+		bin->entry[i].block =
+			(void *)(span->start + (size_t)slot * span->slot_bytes);
+		bin->entry[i].state = &span->slot[slot];
+	}
+	span->avail[group] = avail;
+	if (avail == 0)
+		span->groups &= span->groups - 1;
+	span->used += (int32_t)nr;
+	bin->nr = nr;
+	return qr_bin_pop(bin);
+}
+
+void qr_bin_flush(struct qr_cache *cache, struct qr_bin *bin)
+{
+	/* What becomes available may be an event, which looks at the bin. */
+	while (bin->nr != 0) {
+		void *block = bin->entry[--bin->nr].block;
+		struct qr_span *span = qr_map_get((uintptr_t)block);
+
+		qr_span_put(cache, span, qr_slot_of(span, block));
+	}
 }
 
 void qr_bin_retreat(struct qr_cache *cache, struct qr_bin *bin)
 {
-	struct qr_span *span = bin->span;
+	struct qr_span *span;
 
-	if (span == NULL)
-		return;
-	if (bin->mask != 0) {
-		atomic_store_explicit(&span->group[bin->group].free, bin->mask,
-				      memory_order_relaxed);
-		span->groups |= (uint64_t)1 << bin->group;
-		span->used -= qr_count_bits(bin->mask);
-		bin->mask = 0;
-	}
+	qr_bin_flush(cache, bin);
+	span = bin->span;
 	bin->span = NULL;
-	qr_span_settle(cache, span);
+	if (span != NULL)
+		qr_span_settle(cache, span);
 }
 
-static void *take_partial(struct qr_cache *cache, struct qr_bin *bin, unsigned class)
+static void *take_partial(struct qr_cache *cache, struct qr_bin *bin, unsigned cls)
 {
-	struct qr_span *span = qr_span_choose(cache, class);
+	struct qr_span *span = qr_span_choose(cache, cls);
 
 	if (span == NULL)
 		return NULL;
 	bin->span = span;
-	bin->slot_bytes = span->slot_bytes;
 	return take_group(bin, span);
 }
 
-static void *take_drained(struct qr_cache *cache, struct qr_bin *bin, unsigned class)
+static void *take_drained(struct qr_cache *cache, struct qr_bin *bin, unsigned cls)
 {
 	if (atomic_load_explicit(&cache->inbox, memory_order_relaxed) == NULL)
 		return NULL;
 	qr_cache_drain(cache);
-	return take_partial(cache, bin, class);
+	return take_partial(cache, bin, cls);
 }
 
-static void *take_adopted(struct qr_cache *cache, struct qr_bin *bin, unsigned class)
+static void *take_adopted(struct qr_cache *cache, struct qr_bin *bin, unsigned cls)
 {
 	void *slot = NULL;
 
 	while (slot == NULL && qr_cache_adopt(cache))
-		slot = take_partial(cache, bin, class);
+		slot = take_partial(cache, bin, cls);
 	return slot;
 }
 
-static void *take_new(struct qr_cache *cache, struct qr_bin *bin, unsigned class)
+static void *take_new(struct qr_cache *cache, struct qr_bin *bin, unsigned cls)
 {
-	if (qr_span_create(cache, class) == NULL)
+	if (qr_span_create(cache, cls) == NULL)
 		return NULL;
-	return take_partial(cache, bin, class);
+	return take_partial(cache, bin, cls);
 }
 
-static void *refill(struct qr_cache *cache, unsigned class)
+static void *refill(struct qr_cache *cache, unsigned cls)
 {
-	struct qr_bin *bin = &cache->bin[class];
+	struct qr_bin *bin = &cache->bin[cls];
 	void *slot;
 
-	if (bin->mask != 0)
-		return qr_bin_pop(bin, bin->mask);
+	if (bin->nr != 0)
+		return qr_bin_pop(bin);
+	bin->room = room_of(qr_class_bytes(cls));
 	if (bin->span != NULL && bin->span->groups != 0)
 		return take_group(bin, bin->span);
 	qr_bin_retreat(cache, bin);
-	slot = take_partial(cache, bin, class);
+	slot = take_partial(cache, bin, cls);
 	if (slot == NULL)
-		slot = take_drained(cache, bin, class);
+		slot = take_drained(cache, bin, cls);
 	if (slot == NULL)
-		slot = take_adopted(cache, bin, class);
+		slot = take_adopted(cache, bin, cls);
 	if (slot == NULL)
-		slot = take_new(cache, bin, class);
+		slot = take_new(cache, bin, cls);
 	return slot;
 }
 
 /* For threads that are past their end, and where no cache could be made. */
-static void *refill_late(unsigned class)
+static void *refill_late(unsigned cls)
 {
 	void *slot;
 
 	qr_late_lock();
-	slot = refill(&qr_cache_late, class);
+	slot = refill(&qr_cache_late, cls);
 	qr_late_unlock();
 	return slot;
 }
 
-void *qr_cache_refill(struct qr_cache *cache, unsigned class)
+void *qr_cache_refill(struct qr_cache *cache, unsigned cls)
 {
 	if (cache == &qr_cache_none) {
 		cache = qr_cache_acquire();
 		if (cache == NULL)
-			return refill_late(class);
+			return refill_late(cls);
 	}
-	return refill(cache, class);
+	return refill(cache, cls);
 }

@@ -399,7 +399,7 @@ static const char *check_run(const struct qr_span *span, unsigned dirty)
 	if (qr_map_get(span->start) != span ||
 	    qr_map_get(run_end(span) - QR_PAGE_BYTES) != span)
 		return "H5: a free run's end does not lead to it";
-	if (mergeable(span, after) && after->start == run_end(span))
+	if (mergeable(after, span) && after->start == run_end(span))
 		return "H6: two free runs lie side by side";
 	return NULL;
 }

@@ -18,6 +18,10 @@
 #define WATCH_ANY      INT32_MAX
 #define WATCH_THE_LAST 0
 
+/* Eight states, read at once; and the mark of a remote one in each. */
+typedef _Atomic uint64_t eight_states;
+#define REMOTE_IN_EIGHT ((uint64_t)QR_SLOT_REMOTE * 0x0101010101010101u)
+
 static size_t span_bytes(uint32_t slot_bytes)
 {
 	size_t bytes = (size_t)slot_bytes * QR_GROUP_SLOTS;
@@ -27,12 +31,20 @@ static size_t span_bytes(uint32_t slot_bytes)
 	return bytes < SPAN_BYTES_MAX ? bytes : SPAN_BYTES_MAX;
 }
 
+/* From here on all that is in use may be in the bin. */
+static int32_t watch_of(const struct qr_span *span)
+{
+	uint32_t few = span->nr_slots / 4;
+
+	return (int32_t)(few < QR_BIN_ENTRIES ? few : QR_BIN_ENTRIES);
+}
+
 static void enlist(struct qr_cache *cache, struct qr_span *span)
 {
-	struct qr_span **head = &cache->partial[span->class];
+	struct qr_span **head = &cache->partial[span->cls];
 
 	span->state = QR_SPAN_PARTIAL;
-	span->watch = WATCH_THE_LAST;
+	span->watch = watch_of(span);
 	span->prev = NULL;
 	span->next = *head;
 	if (*head != NULL)
@@ -47,7 +59,7 @@ static void unlist(struct qr_cache *cache, struct qr_span *span)
 	if (span->prev != NULL)
 		span->prev->next = span->next;
 	else
-		cache->partial[span->class] = span->next;
+		cache->partial[span->cls] = span->next;
 }
 
 static void link_all(struct qr_cache *cache, struct qr_span *span)
@@ -73,30 +85,27 @@ static void fill_groups(struct qr_span *span)
 {
 	uint32_t left = span->nr_slots;
 
-	for (unsigned i = 0; i < span->nr_groups; i++, left -= QR_GROUP_SLOTS) {
-		atomic_init(&span->group[i].free, left >= QR_GROUP_SLOTS
-							  ? ~(uint64_t)0
-							  : ((uint64_t)1 << left) - 1);
-		atomic_init(&span->group[i].remote, 0);
-	}
+	for (unsigned i = 0; i < span->nr_groups; i++, left -= QR_GROUP_SLOTS)
+		span->avail[i] =
+			left >= QR_GROUP_SLOTS ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
 	span->groups = ~(uint64_t)0 >> (QR_GROUPS_MAX - span->nr_groups);
 }
 
-static void describe(struct qr_span *span, unsigned class, const struct qr_run *run,
+static void describe(struct qr_span *span, unsigned cls, const struct qr_run *run,
 		     size_t nr_pages)
 {
-	uint32_t slot_bytes = qr_class_bytes(class);
+	uint32_t slot_bytes = qr_class_bytes(cls);
 
 	span->start = run->start;
 	span->source = (uint8_t)run->source;
 	span->nr_pages = (uint32_t)nr_pages;
 	span->slot_bytes = slot_bytes;
 	span->nr_slots = (uint32_t)(nr_pages * QR_PAGE_BYTES / slot_bytes);
-	span->nr_groups =
-		(uint16_t)((span->nr_slots + QR_GROUP_SLOTS - 1) / QR_GROUP_SLOTS);
+	span->nr_groups = (uint16_t)QR_GROUPS_OF(span->nr_slots);
+	span->slot = (qr_slot_state *)&span->avail[span->nr_groups];
 	span->limit = (size_t)span->nr_slots * slot_bytes;
-	span->recip = (((uint64_t)1 << QR_RECIP_SHIFT) + slot_bytes - 1) / slot_bytes;
-	span->class = (uint8_t) class;
+	span->recip = UINT64_MAX / slot_bytes + 1;
+	span->cls = (uint8_t)cls;
 	span->kind = QR_SPAN_SLOTS;
 	span->used = 0;
 	span->inbox_next = NULL;
@@ -104,12 +113,11 @@ static void describe(struct qr_span *span, unsigned class, const struct qr_run *
 	fill_groups(span);
 }
 
-static struct qr_span *create_locked(unsigned class)
+static struct qr_span *create_locked(unsigned cls)
 {
-	size_t nr_pages = span_bytes(qr_class_bytes(class)) / QR_PAGE_BYTES;
-	size_t slots = nr_pages * QR_PAGE_BYTES / qr_class_bytes(class);
-	struct qr_span *span =
-		qr_record_new((unsigned)((slots + QR_GROUP_SLOTS - 1) / QR_GROUP_SLOTS));
+	size_t nr_pages = span_bytes(qr_class_bytes(cls)) / QR_PAGE_BYTES;
+	size_t nr_slots = nr_pages * QR_PAGE_BYTES / qr_class_bytes(cls);
+	struct qr_span *span = qr_record_new((unsigned)nr_slots);
 	struct qr_run run;
 
 	if (span == NULL)
@@ -118,17 +126,17 @@ static struct qr_span *create_locked(unsigned class)
 		qr_record_free(span);
 		return NULL;
 	}
-	describe(span, class, &run, nr_pages);
+	describe(span, cls, &run, nr_pages);
 	qr_map_set_pages(span->start, nr_pages, span);
 	return span;
 }
 
-struct qr_span *qr_span_create(struct qr_cache *cache, unsigned class)
+struct qr_span *qr_span_create(struct qr_cache *cache, unsigned cls)
 {
 	struct qr_span *span;
 
 	qr_heap_lock();
-	span = create_locked(class);
+	span = create_locked(cls);
 	if (span != NULL) {
 		atomic_store_explicit(&span->owner, cache, memory_order_relaxed);
 		link_all(cache, span);
@@ -150,24 +158,41 @@ static void release(struct qr_cache *cache, struct qr_span *span)
 /* An empty span is kept where the next request of its class would make a new one. */
 static bool spare(const struct qr_cache *cache, const struct qr_span *span)
 {
-	const struct qr_bin *bin = &cache->bin[span->class];
+	const struct qr_bin *bin = &cache->bin[span->cls];
 
-	return bin->mask == 0 && (bin->span == NULL || bin->span->groups == 0) &&
-	       cache->partial[span->class] == span && span->next == NULL;
+	return bin->nr == 0 && (bin->span == NULL || bin->span->groups == 0) &&
+	       cache->partial[span->cls] == span && span->next == NULL;
 }
 
 void qr_span_event(struct qr_cache *cache, struct qr_span *span)
 {
+	struct qr_bin *bin = &cache->bin[span->cls];
+
 	if (span->groups == 0)
 		return;
 	if (span->state == QR_SPAN_FULL)
 		enlist(cache, span);
-	if (span->used != 0)
+	if (span->used > span->watch)
 		return;
-	if (spare(cache, span))
+	if (span->used != 0) {
+		/* The class shrinks: what its bin holds on to may be all that is left
+		 * of several spans. */
+		span->watch = WATCH_THE_LAST;
+		bin->room = 0;
+		qr_bin_flush(cache, bin);
+	} else if (spare(cache, span)) {
 		span->watch = WATCH_NOTHING;
-	else
+	} else {
 		release(cache, span);
+	}
+}
+
+void qr_span_put(struct qr_cache *cache, struct qr_span *span, uint32_t slot)
+{
+	span->avail[slot / QR_GROUP_SLOTS] |= (uint64_t)1 << (slot % QR_GROUP_SLOTS);
+	span->groups |= (uint64_t)1 << (slot / QR_GROUP_SLOTS);
+	if (QR_UNLIKELY(--span->used <= span->watch))
+		qr_span_event(cache, span);
 }
 
 void qr_span_settle(struct qr_cache *cache, struct qr_span *span)
@@ -182,20 +207,20 @@ void qr_span_settle(struct qr_cache *cache, struct qr_span *span)
 		release(cache, span);
 }
 
-void qr_span_release_empty(struct qr_cache *cache, unsigned class)
+void qr_span_release_empty(struct qr_cache *cache, unsigned cls)
 {
 	struct qr_span *next;
 
-	for (struct qr_span *span = cache->partial[class]; span != NULL; span = next) {
+	for (struct qr_span *span = cache->partial[cls]; span != NULL; span = next) {
 		next = span->next;
 		if (span->used == 0)
 			release(cache, span);
 	}
 }
 
-struct qr_span *qr_span_choose(struct qr_cache *cache, unsigned class)
+struct qr_span *qr_span_choose(struct qr_cache *cache, unsigned cls)
 {
-	struct qr_span *span = cache->partial[class];
+	struct qr_span *span = cache->partial[cls];
 
 	if (span == NULL)
 		return NULL;
@@ -205,52 +230,39 @@ struct qr_span *qr_span_choose(struct qr_cache *cache, unsigned class)
 	return span;
 }
 
-/* Puts bits where the next request of the class finds them; the ones already there. */
-static uint64_t put_bits(struct qr_cache *cache, struct qr_span *span, unsigned i,
-			 uint64_t bits)
+/* Makes one slot available, unless it is not remote after all. */
+static uint32_t gather_slot(struct qr_span *span, uint32_t slot)
 {
-	struct qr_bin *bin = &cache->bin[span->class];
-	struct qr_group *group = &span->group[i];
-	uint64_t free;
+	qr_slot_state *state = &span->slot[slot];
 
-	if (bin->span == span && bin->group == i) {
-		free = bin->mask;
-		bin->mask = free | bits;
-		return free & bits;
-	}
-	free = atomic_load_explicit(&group->free, memory_order_relaxed);
-	atomic_store_explicit(&group->free, free | bits, memory_order_relaxed);
-	span->groups |= (uint64_t)1 << i;
-	span->used -= qr_count_bits(bits);
-	return free & bits;
+	if (atomic_load_explicit(state, memory_order_acquire) != QR_SLOT_REMOTE)
+		return 0;
+	atomic_store_explicit(state, QR_SLOT_FREE, memory_order_relaxed);
+	span->avail[slot / QR_GROUP_SLOTS] |= (uint64_t)1 << (slot % QR_GROUP_SLOTS);
+	span->groups |= (uint64_t)1 << (slot / QR_GROUP_SLOTS);
+	return 1;
 }
 
-/* Takes the remote bits of one group; their number. */
-static uint32_t gather_group(struct qr_cache *cache, struct qr_span *span, unsigned i)
+/* States are aligned to eight, and those behind the last slot are never remote. */
+static uint32_t gather_eight(struct qr_span *span, uint32_t first)
 {
-	struct qr_group *group = &span->group[i];
-	uint64_t bits, twice;
+	eight_states *states = (eight_states *)(void *)&span->slot[first];
+	uint64_t eight = atomic_load_explicit(states, memory_order_relaxed);
+	uint32_t nr = 0;
 
-	if (atomic_load_explicit(&group->remote, memory_order_relaxed) == 0)
-		return 0;
-	bits = atomic_exchange_explicit(&group->remote, 0, memory_order_acquire);
-	twice = put_bits(cache, span, i, bits);
-	if (twice != 0) {
-		uint64_t slot = i * QR_GROUP_SLOTS + (uint64_t)__builtin_ctzl(twice);
-
-		qr_report_double_free((void *)(span->start + slot * span->slot_bytes),
-				      span);
-	}
-	return (uint32_t)qr_count_bits(bits);
+	for (eight &= REMOTE_IN_EIGHT; eight != 0; eight &= eight - 1)
+		nr += gather_slot(span, first + (uint32_t)__builtin_ctzl(eight) / 8);
+	return nr;
 }
 
 void qr_span_gather(struct qr_cache *cache, struct qr_span *span)
 {
+	uint32_t announced = atomic_load_explicit(&span->announced, memory_order_relaxed);
 	uint32_t nr = 0;
-	uint32_t announced;
 
-	for (unsigned i = 0; i < span->nr_groups; i++)
-		nr += gather_group(cache, span, i);
+	for (uint32_t slot = 0; slot < span->nr_slots && nr < announced; slot += 8)
+		nr += gather_eight(span, slot);
+	span->used -= (int32_t)nr;
 	announced = atomic_fetch_sub_explicit(&span->announced, nr, memory_order_acq_rel);
 	if (announced != nr)
 		qr_span_post(span);

@@ -301,6 +301,20 @@ static uint32_t validate_partial(const struct quire_pool *pool)
 	return nr;
 }
 
+/* The length of the list of entries without a leaf, or UINT32_MAX. */
+static uint32_t validate_absent(const struct quire_pool *pool)
+{
+	uint32_t nr = 0;
+
+	for (uint32_t n = pool->absent; n != ABSENT_END;) {
+		if (n >= pool->nr_leaves || leaf_at(pool, n) != NULL ||
+		    nr++ >= pool->nr_leaves)
+			return UINT32_MAX;
+		n = *directory_entry(pool, n) & ~ENTRY_ABSENT;
+	}
+	return nr;
+}
+
 /* The numbers in use by the bitmap, number 0 not counted. */
 static uint32_t count_used(const struct quire_pool *pool, const struct leaf *leaf,
 			   uint32_t n)
@@ -316,13 +330,16 @@ static uint32_t count_used(const struct quire_pool *pool, const struct leaf *lea
 const char *qr_pool_validate(const struct quire_pool *pool)
 {
 	uint32_t nr_partial = 0;
+	uint32_t nr_absent = 0;
 	uint32_t nr_used = 0;
 
 	for (uint32_t n = 0; n < pool->nr_leaves; n++) {
 		const struct leaf *leaf = leaf_at(pool, n);
 
-		if (leaf == NULL)
+		if (leaf == NULL) {
+			nr_absent++;
 			continue;
+		}
 		if (leaf->nr_used == 0 || leaf->nr_used != count_used(pool, leaf, n))
 			return "pool: a leaf's count is not what its bitmap says";
 		nr_used += leaf->nr_used;
@@ -332,6 +349,8 @@ const char *qr_pool_validate(const struct quire_pool *pool)
 		return "pool: nr_used is not the sum over the leaves";
 	if (validate_partial(pool) != nr_partial)
 		return "pool: a leaf with room is not on the partial list, or a full one is";
+	if (validate_absent(pool) != nr_absent)
+		return "pool: an entry without a leaf is not on the list of those";
 	if (pool->nr_used == 0 && pool->roots[0] != QUIRE_NO_FRAME)
 		return "pool: an empty pool holds frames";
 	return NULL;

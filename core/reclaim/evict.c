@@ -192,13 +192,19 @@ static void pack(struct quire_reclaim *reclaim, struct quire_lane *lane,
 	qr_unlock(space->lock);
 }
 
-static void pack_all(struct quire_reclaim *reclaim, struct quire_lane *lane)
+/* Returns how many were packed. */
+static uint32_t pack_all(struct quire_reclaim *reclaim, struct quire_lane *lane)
 {
 	struct qr_batch *batch = lane->batch;
+	uint32_t nr = 0;
 
-	for (uint32_t i = 0; i < batch->nr; i++)
-		if (batch->victims[i].state == QUIRE_VICTIM_DIRTY)
-			pack(reclaim, lane, &batch->victims[i]);
+	for (uint32_t i = 0; i < batch->nr; i++) {
+		if (batch->victims[i].state != QUIRE_VICTIM_DIRTY)
+			continue;
+		pack(reclaim, lane, &batch->victims[i]);
+		nr++;
+	}
+	return nr;
 }
 
 /* The last look at who is wanted; the others are not present from now on. */
@@ -313,13 +319,17 @@ uint32_t qr_batch_evict(struct quire_reclaim *reclaim, struct quire_lane *lane)
 {
 	struct quire_space *space = reclaim->space;
 	struct qr_batch *batch = lane->batch;
-	uint32_t nr_gone;
+	uint32_t nr_gone, nr_packed;
+	uint64_t started;
 
 	protect(space, batch);
 	reclaim->nr_at_work++;
 	qr_unlock(space->lock);
-	pack_all(reclaim, lane);
+	started = space->port->clock(space->port->ctx);
+	nr_packed = pack_all(reclaim, lane);
+	started = space->port->clock(space->port->ctx) - started;
 	qr_lock(space->lock);
+	qr_space_note_packing(space, nr_packed, started);
 	isolate(space, batch);
 	qr_unlock(space->lock);
 	release(space, batch);

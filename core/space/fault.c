@@ -6,6 +6,12 @@
  * anybody else's page: they are taken only while free frames are above the low
  * watermark.
  *
+ * Copies.  A page that is read back may keep its copy in swap, and is then mapped
+ * read-only: it goes out again without work, at the price of the copy's memory, of which
+ * more pages could be resident, and of a fault at the first write.  Pages of a stream
+ * keep theirs: more memory would not help them.  A page by itself keeps it only while
+ * packing a page is dear beside a fault (qr_space_note_packing).
+ *
  * Frequency and credit.  A page that comes back before the hand has evicted half as many
  * pages as are mapped was wanted too soon to have gone: its frequency rises, otherwise
  * it falls.  Its credit, the rounds for which the hand passes it by, is 2^frequency; a
@@ -192,17 +198,23 @@ static enum quire_status fill_part(struct fault *f, uint32_t from, uint32_t to,
 			  to - from, copies ? target(f, from) : NULL, flags);
 }
 
-/* The page that is written to is writable at once and loses its copy; the others keep
- * theirs until they are written. */
+static bool keeps_copy(const struct fault *f, uint32_t i)
+{
+	if (i == 0 && (f->access & QUIRE_WRITE) != 0)
+		return false;
+	return f->nr > 1 || f->space->keeps_copies;
+}
+
+/* Only the first page may be without a copy, and is then writable at once. */
 static enum quire_status fill_loaded(struct fault *f)
 {
-	uint32_t written = (f->access & QUIRE_WRITE) != 0;
+	uint32_t first = keeps_copy(f, 0) ? 0 : 1;
 	enum quire_status status;
 
 	qr_unlock(f->space->lock);
-	status = fill_part(f, 0, written, 0);
+	status = fill_part(f, 0, first, 0);
 	if (status == QUIRE_OK)
-		status = fill_part(f, written, f->nr, QUIRE_FILL_READONLY);
+		status = fill_part(f, first, f->nr, QUIRE_FILL_READONLY);
 	qr_lock(f->space->lock);
 	return status;
 }
@@ -233,7 +245,7 @@ static void map_loaded(struct fault *f, uint32_t i)
 	uint32_t slot = qr_entry_number(e);
 	uint32_t frequency = i == 0 ? new_frequency(space, e) : qr_entry_frequency(e);
 
-	if (i == 0 && (f->access & QUIRE_WRITE) != 0) {
+	if (!keeps_copy(f, i)) {
 		qr_swap_drop(space->swap, (quire_slot){slot});
 		slot = 0;
 	}

@@ -6,7 +6,7 @@
  * is not in use has none at all, however large the device is.  The lowest free extent is
  * taken first, so that a device that is a sparse file stays small.
  *
- * Model, continued.  Attempts to find an extent are counted in *rounds*.  What may have
+ * Rounds.  Attempts to find an extent are counted in rounds of 64.  What may have
  * changed without a call telling so (another copy of the machine has ended, a device has
  * room again) is asked anew once a round.
  *
@@ -299,6 +299,17 @@ void qr_swap_seal(struct quire_swap *swap)
 		swap->areas[i].sealed = true;
 }
 
+/* A builtin would call the compiler's library where the processor has no instruction. */
+static uint32_t count_bits(const uint64_t *words, uint32_t nr)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < nr; i++)
+		for (uint64_t word = words[i]; word != 0; word &= word - 1)
+			count++;
+	return count;
+}
+
 static const char *area_validate(const struct quire_swap *swap,
 				 const struct quire_swap_area *area)
 {
@@ -307,12 +318,11 @@ static const char *area_validate(const struct quire_swap *swap,
 	for (uint32_t chunk = 0; area->map != QUIRE_NO_FRAME && chunk < NR_CHUNKS;
 	     chunk++) {
 		const uint64_t *bits = chunk_bits(swap, area, chunk);
-		uint32_t nr = 0;
+		uint32_t nr;
 
 		if (bits == NULL)
 			continue;
-		for (uint32_t i = 0; i < CHUNK_BITS / 64; i++)
-			nr += (uint32_t)__builtin_popcountll(bits[i]);
+		nr = count_bits(bits, CHUNK_BITS / 64);
 		if (nr == 0 || nr != *chunk_count(swap, area, chunk))
 			return "M1: a chunk's count is not that of its bits";
 		nr_used += nr;

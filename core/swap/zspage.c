@@ -222,24 +222,18 @@ static void zspage_free(struct quire_swap *swap, uint32_t number)
 	qr_pool_free(&swap->zspages, number);
 }
 
-/* The frames under the next object to be cut; all of them, or none is added. */
+/* The frame under the end of the next object to be cut.  The one under its start is the
+ * same, or is there: objects lie end to end and are smaller than a frame, so one that
+ * reaches into the next frame begins behind another in its own. */
 static bool cut_reserve(struct quire_swap *swap, struct qr_zspage *z)
 {
 	uint32_t start = qr_object_offset(z, z->bump);
 	uint32_t end = start + qr_class_bytes(z->size_class);
-	uint32_t first = start >> QUIRE_PAGE_SHIFT;
 	uint32_t last = (end - 1) >> QUIRE_PAGE_SHIFT;
-	bool has_first = z->frames[first] != QUIRE_NO_FRAME;
 
-	QUIRE_EXPECT(last - first <= 1);
-	if (!has_first && !frame_add(swap, z, first))
-		return false;
-	if (last == first || z->frames[last] != QUIRE_NO_FRAME ||
-	    frame_add(swap, z, last))
-		return true;
-	if (!has_first)
-		frame_remove(swap, z, first);
-	return false;
+	QUIRE_EXPECT(start >> QUIRE_PAGE_SHIFT == last ||
+		     z->frames[start >> QUIRE_PAGE_SHIFT] != QUIRE_NO_FRAME);
+	return z->frames[last] != QUIRE_NO_FRAME || frame_add(swap, z, last);
 }
 
 static bool cut(struct quire_swap *swap, struct qr_zspage *z, uint32_t *index)

@@ -49,8 +49,6 @@ struct qr_ground {
 	struct quire_port port;
 	struct quire_config config;
 	struct quire_settings settings;
-	char settings_text[QUIRE_SETTINGS_BYTES]; /* "QUIRE_RUN=..." for programs to come */
-	char preload_text[4096];                  /* "LD_PRELOAD=..." */
 	char swap_folder[512];
 	uint32_t features; /* in use */
 

@@ -125,6 +125,7 @@ struct qr_soft_entry {
 	bool writable;		/* at every level */
 	_Atomic uint64_t *leaf; /* where it stands */
 };
+/* Whether a page is present, be it for the program or not. */
 bool qr_soft_walk(struct qr_soft *soft, uint64_t page, struct qr_soft_entry *out);
 /* The same for an access: sets A, and D for a write.  False: it faults. */
 bool qr_soft_walk_access(struct qr_soft *soft, uint64_t page, bool write,

@@ -42,6 +42,7 @@ enum walk_end { WALK_FAULT, WALK_DONE, WALK_AGAIN };
 
 struct walk {
 	uint64_t page;
+	bool is_access; /* rights are asked for, and A and D set */
 	bool write;
 	uint64_t mark, mark_leaf;
 };
@@ -66,7 +67,8 @@ static enum walk_end walk_once(struct qr_soft *soft, const struct walk *walk,
 	}
 	if (table >= soft->config.nr_frames)
 		qr_soft_panic(soft, "a page's entry names a frame that does not exist");
-	if ((rights & US) == 0 || (walk->write && (rights & RW) == 0))
+	if (walk->is_access &&
+	    ((rights & US) == 0 || (walk->write && (rights & RW) == 0)))
 		return WALK_FAULT;
 	for (int level = NR_LEVELS - 1; level >= 0; level--)
 		if (!update(path[level], seen[level],
@@ -74,7 +76,7 @@ static enum walk_end walk_once(struct qr_soft *soft, const struct walk *walk,
 			return WALK_AGAIN;
 	*out = (struct qr_soft_entry){
 		.pfn = {(uint32_t)table},
-		.writable = (rights & RW) != 0,
+		.writable = rights == (RW | US),
 		.leaf = path[0],
 	};
 	*leaf = seen[0] | walk->mark_leaf;
@@ -107,6 +109,7 @@ bool qr_soft_walk_access(struct qr_soft *soft, uint64_t page, bool write,
 {
 	struct walk walk = {
 		.page = page,
+		.is_access = true,
 		.write = write,
 		.mark = A,
 		.mark_leaf = write ? A | D : A,

@@ -209,6 +209,34 @@ static void every_frame_may_be_the_one_that_is_missing(void **state)
 	}
 }
 
+/* For each k: the k-th allocation on the way to the device fails, and only that. */
+static void any_allocation_may_fail(void **state)
+{
+	bool failed = true;
+
+	(void)state;
+	for (uint64_t k = 1; failed; k++) {
+		struct model *m = model_new(2048, true, 11);
+		enum quire_status status;
+
+		m->tp->nr_extents = 4;
+		put_many(m, 200);
+		m->zone.fail_in = k;
+		failed = false;
+		while ((status = qr_swap_spill(&m->swap)) != QUIRE_INVALID) {
+			model_validate(m);
+			if (status == QUIRE_OK)
+				continue;
+			assert_int_equal(status, QUIRE_NO_MEMORY);
+			failed = true;
+		}
+		assert_int_equal(m->tp->stats.spilled_pages, 200);
+		model_check_all(m);
+		m->zone.fail_in = 0;
+		model_delete(m);
+	}
+}
+
 /* What somebody else does while a write is under way. */
 struct meanwhile {
 	struct model *m;
@@ -329,6 +357,7 @@ static void a_device_with_no_space_is_asked_again_later(void **state)
 	m->tp->fail_status = QUIRE_NO_SPACE;
 	assert_int_equal(qr_swap_spill(&m->swap), QUIRE_NO_SPACE);
 	m->tp->open_status = QUIRE_NO_SPACE;
+	assert_int_equal(qr_swap_spill(&m->swap), QUIRE_NO_SPACE);
 	for (uint32_t i = 0; status != QUIRE_OK && i <= ROUND; i++) {
 		status = qr_swap_spill(&m->swap);
 		assert_true(status == QUIRE_OK || m->tp->nr_writes == 1);
@@ -435,6 +464,7 @@ int main(void)
 		cmocka_unit_test(freed_extents_are_used_again),
 		cmocka_unit_test(any_transfer_may_fail),
 		cmocka_unit_test(every_frame_may_be_the_one_that_is_missing),
+		cmocka_unit_test(any_allocation_may_fail),
 		cmocka_unit_test(pages_may_die_on_their_way),
 		cmocka_unit_test(a_full_area_makes_way_for_the_next),
 		cmocka_unit_test(when_no_more_areas_are_to_be_had_nothing_is_lost),

@@ -92,6 +92,39 @@ static void random_traffic(void **state)
 	model_delete(m);
 }
 
+static void new_pages_fill_the_gaps_made_last(void **state)
+{
+	struct model *m = model_new(256, false, 1);
+	uint32_t c = qr_class_for(1638);
+	uint32_t nr = qr_class_objects(c);
+	uint32_t first, second;
+
+	(void)state;
+	/* Two full zspages; a gap in the first, then one in the second. */
+	for (uint32_t i = 0; i < 2 * nr; i++)
+		assert_int_equal(model_put(m, 1636), QUIRE_OK);
+	model_drop(m, 0);
+	first = m->swap.open[c].first;
+	model_drop(m, nr + 1);
+	second = m->swap.open[c].first;
+	assert_int_not_equal(first, second);
+	assert_int_equal(m->swap.open[c].last, first);
+	assert_int_equal(model_put(m, 1636), QUIRE_OK);
+	assert_int_equal(m->swap.open[c].first, first);
+	assert_int_equal(model_put(m, 1636), QUIRE_OK);
+	assert_int_equal(m->swap.open[c].first, 0);
+
+	/* One that is still being cut comes before any gap. */
+	assert_int_equal(model_put(m, 1636), QUIRE_OK);
+	second = m->swap.open[c].first;
+	model_drop(m, 3);
+	assert_int_equal(m->swap.open[c].first, second);
+	assert_int_not_equal(m->swap.open[c].last, second);
+	model_validate(m);
+	model_check_all(m);
+	model_delete(m);
+}
+
 static void an_object_lives_until_its_last_entry(void **state)
 {
 	struct model *m = model_new(256, false, 1);
@@ -153,6 +186,31 @@ static void every_frame_may_be_the_one_that_is_missing(void **state)
 			model_drop(m, model_random_index(m));
 		model_validate(m);
 		model_check_all(m);
+		model_delete(m);
+	}
+}
+
+/* For each k: the k-th allocation fails, and those after it do not. */
+static void any_allocation_may_fail(void **state)
+{
+	bool failed = true;
+
+	(void)state;
+	for (uint64_t k = 1; failed; k++) {
+		struct model *m = model_new(1024, false, 11);
+
+		m->zone.fail_in = k;
+		for (uint32_t i = 0; i < 150; i++) {
+			(void)model_put(m, model_random_bytes(m));
+			if (i % 4 == 0 && m->nr > 0)
+				model_dup(m, model_random_index(m));
+			if (i % 8 == 0)
+				model_validate(m);
+		}
+		failed = m->zone.fail_in == 0;
+		model_validate(m);
+		model_check_all(m);
+		m->zone.fail_in = 0;
 		model_delete(m);
 	}
 }
@@ -313,9 +371,11 @@ int main(void)
 		cmocka_unit_test(every_size_comes_back),
 		cmocka_unit_test(every_place_of_a_zspage_holds),
 		cmocka_unit_test(random_traffic),
+		cmocka_unit_test(new_pages_fill_the_gaps_made_last),
 		cmocka_unit_test(an_object_lives_until_its_last_entry),
 		cmocka_unit_test(a_raw_page_frees_its_frame_at_once),
 		cmocka_unit_test(every_frame_may_be_the_one_that_is_missing),
+		cmocka_unit_test(any_allocation_may_fail),
 		cmocka_unit_test(compact_frees_frames),
 		cmocka_unit_test(compact_finds_nothing_where_nothing_is),
 		cmocka_unit_test(traffic_with_compaction),

@@ -4,6 +4,7 @@
  * above all. */
 #include "tests/core/swap_model.h"
 
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -153,10 +154,80 @@ static void threads_do_not_meet_each_others_pages(void **state)
 	model_delete(m);
 }
 
+/* Spills from another thread while an area is being opened. */
+struct second {
+	struct model *m;
+	pthread_t thread;
+	enum quire_status status;
+	bool is_started;
+};
+
+static void *spill_second(void *arg)
+{
+	struct second *s = arg;
+
+	qr_lock(&s->m->lock);
+	s->status = qr_swap_spill(&s->m->swap);
+	qr_unlock(&s->m->lock);
+	return NULL;
+}
+
+/* Returns once the second one has gone as far as it can without the first. */
+static void start_second(void *arg)
+{
+	struct second *s = arg;
+	bool is_waiting = false;
+
+	if (s->is_started)
+		return;
+	s->is_started = true;
+	assert_int_equal(pthread_create(&s->thread, NULL, spill_second, s), 0);
+	while (!is_waiting) {
+		sched_yield();
+		qr_lock(&s->m->lock);
+		is_waiting = s->m->swap.opened.nr_waiters > 0;
+		qr_unlock(&s->m->lock);
+	}
+}
+
+static void spill_while_opening(enum quire_status open_status)
+{
+	struct model *m = model_new(512, true, 1);
+	struct second s = {.m = m, .status = QUIRE_CORRUPT};
+	bool works = open_status == QUIRE_OK;
+	enum quire_status status;
+
+	for (uint32_t i = 0; i < 16; i++)
+		assert_int_equal(model_put(m, QUIRE_PAGE_BYTES), QUIRE_OK);
+	m->tp->during_open = start_second;
+	m->tp->during_arg = &s;
+	m->tp->open_status = open_status;
+	status = qr_swap_spill(&m->swap);
+	qr_unlock(&m->lock);
+	assert_int_equal(pthread_join(s.thread, NULL), 0);
+	qr_lock(&m->lock);
+	assert_int_equal(status, open_status);
+	assert_int_equal(s.status, works ? QUIRE_OK : QUIRE_NO_SPACE);
+	assert_int_equal(m->tp->nr_opens, 1);
+	assert_int_equal(m->tp->stats.swap_extents, works ? 2 : 0);
+	model_validate(m);
+	model_check_all(m);
+	model_delete(m);
+}
+
+static void an_area_is_opened_once(void **state)
+{
+	(void)state;
+	spill_while_opening(QUIRE_OK);
+	spill_while_opening(QUIRE_NO_SPACE);
+	spill_while_opening(QUIRE_IO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(threads_do_not_meet_each_others_pages),
+		cmocka_unit_test(an_area_is_opened_once),
 	};
 
 	return cmocka_run_group_tests_name("threads", tests, NULL, NULL);

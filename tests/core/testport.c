@@ -14,7 +14,7 @@
 
 static jmp_buf *escape;
 
-static _Noreturn void die(const char *where, const char *why)
+static __attribute__((noreturn)) void die(const char *where, const char *why)
 {
 	if (escape != NULL)
 		longjmp(*escape, 1);
@@ -27,7 +27,7 @@ void qr_assert_failed(const char *where, const char *condition)
 	die(where, condition);
 }
 
-static _Noreturn void panic(void *ctx, const char *why)
+static __attribute__((noreturn)) void panic(void *ctx, const char *why)
 {
 	(void)ctx;
 	die("panic", why);
@@ -63,6 +63,8 @@ static enum quire_status swap_open(void *ctx, uint32_t area, uint64_t *nr_extent
 	struct testport *tp = ctx;
 	enum quire_status status;
 
+	if (tp->during_open != NULL)
+		tp->during_open(tp->during_arg);
 	pthread_mutex_lock(&tp->mutex);
 	QUIRE_ASSERT(area < TESTPORT_AREAS && !tp->areas[area].is_open);
 	QUIRE_ASSERT(area == 0 || tp->areas[area - 1].is_open);

@@ -33,6 +33,7 @@ struct testport {
 	enum quire_status open_status;
 	/* Called while a write is under way, with no lock held. */
 	void (*during_write)(void *arg);
+	void (*during_open)(void *arg); /* the same for swap_open() */
 	void *during_arg;
 };
 

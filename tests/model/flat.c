@@ -18,7 +18,8 @@ void flat_destroy(struct flat *flat)
 	free(flat->pages);
 }
 
-bool flat_is_all(const struct flat *flat, uint32_t first, uint32_t nr, enum flat_kind kind)
+bool flat_is_all(const struct flat *flat, uint32_t first, uint32_t nr,
+		 enum flat_kind kind)
 {
 	for (uint32_t i = first; i < first + nr; i++)
 		if (flat->pages[i].kind != kind)

@@ -16,8 +16,8 @@ struct flat_page {
 	uint8_t prot;
 	uint8_t reading; /* 0 normal, 1 random, 2 sequential */
 	bool locked;
-	bool stays;         /* was accessed while locked: has to be resident */
-	bool may_be_zero;   /* QUIRE_ADVICE_FREE: zeros are as good as the bytes */
+	bool stays;	      /* was accessed while locked: has to be resident */
+	bool may_be_zero;     /* QUIRE_ADVICE_FREE: zeros are as good as the bytes */
 	unsigned char *bytes; /* NULL: zeros */
 };
 
@@ -41,7 +41,8 @@ static inline uint32_t flat_number(const struct flat *flat, quire_vaddr va)
 }
 
 /* Every page of the range is of that kind. */
-bool flat_is_all(const struct flat *flat, uint32_t first, uint32_t nr, enum flat_kind kind);
+bool flat_is_all(const struct flat *flat, uint32_t first, uint32_t nr,
+		 enum flat_kind kind);
 bool flat_has_locked(const struct flat *flat, uint32_t first, uint32_t nr);
 /* The range lies in one area. */
 bool flat_is_one_area(const struct flat *flat, uint32_t first, uint32_t nr);

@@ -11,11 +11,16 @@
 static const char *const swap_names[] = {"none", "ram", "file"};
 
 static const char *const site_names[] = {
-	[QR_SOFT_FILL] = "fill",         [QR_SOFT_LOOK] = "look",
-	[QR_SOFT_AREA_SET] = "area_set", [QR_SOFT_OPEN] = "open",
-	[QR_SOFT_WRITE] = "write",       [QR_SOFT_FULL] = "full",
-	[QR_SOFT_READ] = "read",         [QR_SOFT_FLIP] = "flip",
-	[RIG_FRAME] = "frame",           [RIG_EXPAND] = "expand",
+	[QR_SOFT_FILL] = "fill",
+	[QR_SOFT_LOOK] = "look",
+	[QR_SOFT_AREA_SET] = "area_set",
+	[QR_SOFT_OPEN] = "open",
+	[QR_SOFT_WRITE] = "write",
+	[QR_SOFT_FULL] = "full",
+	[QR_SOFT_READ] = "read",
+	[QR_SOFT_FLIP] = "flip",
+	[RIG_FRAME] = "frame",
+	[RIG_EXPAND] = "expand",
 	[RIG_NONE] = "none",
 };
 
@@ -67,8 +72,7 @@ bool rig_parse(const char *text, struct rig_config *config)
 		   "%15[a-z]:swap=%15[a-z]:frames=%u:store=%u:lanes=%u:disk=%u:room=%u:"
 		   "seed=%llu:steps=%u:fail=%15[a-z_]:nth=%llu",
 		   ground, swap, &config->frames, &config->store, &config->lanes,
-		   &config->disk, &config->room, &seed, &config->steps, fail,
-		   &nth) != 11)
+		   &config->disk, &config->room, &seed, &config->steps, fail, &nth) != 11)
 		return false;
 	config->copies = strcmp(ground, "copies") == 0;
 	config->swap = number_of(swap_names, 3, swap);

@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define WINDOW_START 0x100000000ull
-#define WINDOW_PAGES 16384u
+/* A few times what fits into the frames; the break gets a sixteenth. */
+#define WINDOW_PAGES 8192u
 #define NR_DISKS     8u
 
 static struct quire_config machine_config(struct rig *rig)
@@ -64,7 +65,6 @@ bool rig_open(struct rig *rig, const struct rig_config *config)
 		rig_fail(rig, "quire_open");
 	qr_soft_attach(rig->soft, rig->q);
 	find_break(rig);
-	quire_account(rig->q);
 	rig->frames_free = rig->stats.frames_free;
 	return true;
 }
@@ -113,18 +113,11 @@ uint64_t rig_failures(struct rig *rig)
 	return break_failures();
 }
 
-bool rig_may_lack_memory(struct rig *rig)
-{
-	return rig->config.swap != QUIRE_SWAP_FILE || rig->config.room != 0 ||
-	       rig->config.fail != RIG_NONE;
-}
-
 static void check_account(struct rig *rig)
 {
 	const struct quire_stats *s = &rig->stats;
 	uint64_t mapped = qr_soft_mapped(rig->soft);
 
-	quire_account(rig->q);
 	if (s->nr_frames != s->frames_free + s->frames_mapped + s->frames_store +
 				    s->frames_table + s->frames_meta)
 		rig_fail(rig, "the account does not add up to nr_frames");

@@ -18,15 +18,15 @@
 /* What fails in a run: a site of the ground, or one of these. */
 enum rig_site {
 	RIG_FRAME = QR_SOFT_SITES, /* a frame is not to be had */
-	RIG_EXPAND,                /* stored bytes do not expand */
+	RIG_EXPAND,		   /* stored bytes do not expand */
 	RIG_NONE,
 };
 
 struct rig_config {
 	bool copies;
-	uint32_t swap;   /* enum quire_swap_mode */
+	uint32_t swap;	 /* enum quire_swap_mode */
 	uint32_t frames; /* above the least */
-	uint32_t store;  /* pages; 0: by what pays */
+	uint32_t store;	 /* pages; 0: by what pays */
 	uint32_t lanes;
 	uint32_t disk; /* extents */
 	uint32_t room; /* extents that the disk really has; 0: all */
@@ -42,7 +42,7 @@ struct rig {
 	struct quire *q;
 	struct quire_stats stats;
 	uint64_t frames_free; /* once it was built */
-	uint64_t base;        /* of the window */
+	uint64_t base;	      /* of the window */
 	uint32_t nr_pages;    /* of it */
 	uint32_t brk_pages;   /* at its start, kept for the break */
 };
@@ -55,10 +55,6 @@ void rig_close(struct rig *rig);
 void rig_arm(struct rig *rig);
 /* How often it has come. */
 uint64_t rig_failures(struct rig *rig);
-/* True where an access may say "no memory" without a mistake: what is to be stored may
- * find no room, or something was made to fail. */
-bool rig_may_lack_memory(struct rig *rig);
-
 /* Core, ground and account agree; nobody is at work. */
 void rig_validate(struct rig *rig);
 /* Prints why and the replay id, and stops. */

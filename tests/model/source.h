@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct source {
-	uint64_t state;      /* of the generator; unused with data */
+	uint64_t state;	     /* of the generator; unused with data */
 	const uint8_t *data; /* or NULL */
 	size_t bytes, at;
 };
@@ -46,7 +46,7 @@ static inline uint32_t source_below(struct source *source, uint32_t limit)
 
 	if (source->data == NULL)
 		return (uint32_t)(source_next(source) >> 32) % limit;
-	for (uint32_t shift = 0; limit - 1 >> shift != 0; shift += 8)
+	for (uint32_t shift = 0; (limit - 1) >> shift != 0; shift += 8)
 		if (source->at < source->bytes)
 			value |= (uint32_t)source->data[source->at++] << shift;
 	return value % limit;
