@@ -31,7 +31,8 @@ static void free_remote(void *block, struct qr_span *span)
 
 	if (atomic_load_explicit(state, memory_order_relaxed) != QR_SLOT_LIVE)
 		qr_report_double_free(block, span);
-	if (atomic_fetch_add_explicit(&span->announced, 1, memory_order_relaxed) == 0)
+	/* Acquire: the owner is done with the span's place in the inbox before. */
+	if (atomic_fetch_add_explicit(&span->announced, 1, memory_order_acquire) == 0)
 		qr_span_post(span);
 	atomic_store_explicit(state, QR_SLOT_REMOTE, memory_order_release);
 }
@@ -102,10 +103,14 @@ static struct qr_span *span_of(void *block)
 
 	if (span == NULL)
 		qr_report_bad_free(block, span);
-	if (span->kind == QR_SPAN_SLOTS)
-		(void)qr_slot_of(span, block);
-	else if (span->limit == 0 || span->start != (uintptr_t)block)
+	if (span->kind == QR_SPAN_SLOTS) {
+		qr_slot_state *state = &span->slot[qr_slot_of(span, block)];
+
+		if (atomic_load_explicit(state, memory_order_relaxed) != QR_SLOT_LIVE)
+			qr_report_double_free(block, span);
+	} else if (span->limit == 0 || span->start != (uintptr_t)block) {
 		qr_report_bad_free(block, span);
+	}
 	return span;
 }
 

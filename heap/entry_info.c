@@ -23,14 +23,11 @@ QR_EXPORT int malloc_trim(size_t pad)
 /* 1 where glibc says so: what has no meaning here is accepted, wrong values are not. */
 QR_EXPORT int mallopt(int parameter, int value)
 {
-	/* Half of glibc's largest block that fast bins take: 80 bytes a word of 4. */
+	/* As mallopt(3) says of M_MXFAST. */
 	const int fast_max = 80 * (int)sizeof(size_t) / 4;
-	const int threshold_max = 32 << 20;
 
 	if (parameter == M_MXFAST)
 		return value >= 0 && value <= fast_max;
-	if (parameter == M_MMAP_THRESHOLD)
-		return value <= threshold_max;
 	return 1;
 }
 
@@ -87,10 +84,8 @@ QR_EXPORT int malloc_info(int options, FILE *file)
 {
 	struct qr_heap_account a;
 
-	if (options != 0) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (options != 0)
+		return EINVAL;
 	qr_heap_account(&a);
 	fprintf(file,
 		"<malloc version=\"1\">\n"

@@ -67,7 +67,7 @@ static bool take_huge(struct qr_span *span, size_t nr_pages, size_t align)
 
 struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped)
 {
-	size_t nr_pages = pages_of(bytes);
+	size_t nr_pages = pages_of(bytes != 0 ? bytes : 1);
 	struct qr_span *span;
 	bool taken;
 

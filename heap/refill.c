@@ -26,6 +26,7 @@ static void *take_group(struct qr_bin *bin, struct qr_span *span)
 	uint64_t avail = span->avail[group];
 	uint32_t nr = (uint32_t)qr_count_bits(avail);
 
+	bin->room = room_of(span->slot_bytes);
 	if (nr > bin->room)
 		nr = bin->room;
 	for (uint32_t i = nr; i-- > 0; avail &= avail - 1) {
@@ -106,7 +107,6 @@ static void *refill(struct qr_cache *cache, unsigned cls)
 
 	if (bin->nr != 0)
 		return qr_bin_pop(bin);
-	bin->room = room_of(qr_class_bytes(cls));
 	if (bin->span != NULL && bin->span->groups != 0)
 		return take_group(bin, bin->span);
 	qr_bin_retreat(cache, bin);

@@ -9,6 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Pages; as many as the largest block has that is no mapping of its own. */
+#define LOOK_BACK ((size_t)8192)
+
 struct line {
 	char text[256];
 	size_t length;
@@ -80,9 +83,22 @@ static void add_owner(struct line *line, uintptr_t address, const struct qr_span
 	}
 }
 
+/* The large block around an address; of its pages only the ends are in the map. */
+static const struct qr_span *holder(uintptr_t address)
+{
+	const struct qr_span *span = qr_map_get(address);
+
+	for (size_t i = 0; i < LOOK_BACK && !holds(span, address); i++)
+		span = qr_map_get(address - i * QR_PAGE_BYTES);
+	return span;
+}
+
 void qr_report_bad_free(const void *block, const struct qr_span *span)
 {
 	struct line line = {.length = 0};
+
+	if (!holds(span, (uintptr_t)block))
+		span = holder((uintptr_t)block);
 
 	add_text(&line, "quire: heap: invalid pointer ");
 	add_address(&line, (uintptr_t)block);

@@ -149,6 +149,9 @@ struct qr_span *qr_span_create(struct qr_cache *cache, unsigned cls)
 static void release(struct qr_cache *cache, struct qr_span *span)
 {
 	unlist(cache, span);
+	/* A record's next user finds the states zero, wherever they begin then. */
+	for (unsigned i = 0; i < span->nr_groups; i++)
+		span->avail[i] = 0;
 	qr_heap_lock();
 	unlink_all(cache, span);
 	qr_runs_give(span, false);

@@ -12,9 +12,9 @@
  * keep theirs: more memory would not help them.  A page by itself keeps it only while
  * packing a page is dear beside a fault (qr_space_note_packing).
  *
- * Frequency and credit.  A page that comes back before the hand has evicted half as many
+ * Frequency and credit.  A page that comes back before the hand has evicted as many
  * pages as are mapped was wanted too soon to have gone: its frequency rises, otherwise
- * it falls.  Its credit, the rounds for which the hand passes it by, is 2^frequency; a
+ * it falls.  Its credit, the rounds for which the hand passes it by, is 2^frequency - 1; a
  * page ahead has none until it is faulted for.  So without any reference bit from the
  * ground pages settle at a credit that fits how often they are used, at the price of one
  * fault in so many rounds.
@@ -133,7 +133,7 @@ static void map_page(struct fault *f, uint32_t i, uint32_t slot, uint32_t freque
 	frame->slot = slot;
 	frame->owner = qr_leaf_address(&f->leaf, f->index + i).a;
 	e = qr_entry_set_frequency(e, frequency);
-	settle(f, i, qr_entry_set_credit(e, i == 0 ? 1u << frequency : 0));
+	settle(f, i, qr_entry_set_credit(e, i == 0 ? (1u << frequency) - 1 : 0));
 }
 
 static enum quire_status zero_fill(struct fault *f)
@@ -224,7 +224,7 @@ static bool is_soon(const struct quire_space *space, quire_entry e)
 {
 	uint64_t units = (qr_space_stamp(space) - qr_entry_credit(e)) & QUIRE_CREDIT_MAX;
 
-	return units << space->stamp_shift <= space->stats->frames_mapped / 2;
+	return units << space->stamp_shift <= space->stats->frames_mapped;
 }
 
 static uint32_t new_frequency(struct quire_space *space, quire_entry e)

@@ -87,8 +87,7 @@ static long remap_host(const struct request *r)
 	if (is_anon && !qr_ranges_reserve(&qr_ground.host_anon))
 		return -ENOMEM;
 	at = remap_raw(r);
-	if (qr_failed(at) || !is_anon ||
-	    !qr_pages_of((uint64_t)at, r->new_bytes, &now))
+	if (qr_failed(at) || !is_anon || !qr_pages_of((uint64_t)at, r->new_bytes, &now))
 		return at;
 	qr_ranges_remove(&qr_ground.host_anon, r->from);
 	qr_ranges_remove(&qr_ground.host_anon, now);

@@ -22,8 +22,8 @@ static struct {
 bool qr_enter_init(void)
 {
 	long at = qr_host_mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1,
-			       0);
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK,
+			       -1, 0);
 
 	if (qr_failed(at))
 		return false;
@@ -52,8 +52,8 @@ static long run_aside(long (*run)(const uint64_t *args),
 	qr_lock(&private_stack.lock);
 	for (uint32_t i = 0; i < QUIRE_CALL_ARGS; i++)
 		private_stack.args[i] = args[i];
-	result = qr_stack_call(private_stack.start + STACK_BYTES, run,
-			       private_stack.args);
+	result =
+		qr_stack_call(private_stack.start + STACK_BYTES, run, private_stack.args);
 	qr_unlock(&private_stack.lock);
 	return result;
 }

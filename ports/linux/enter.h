@@ -12,12 +12,6 @@
 
 #include <stdbool.h>
 
-/* Work for inside: gets its arguments by value, returns a result or -errno. */
-struct qr_entry {
-	long nr; /* the system call that it stands for */
-	long (*run)(const uint64_t *args);
-};
-
 bool qr_enter_init(void);
 /* A fork's child: whoever was inside is not in this process. */
 void qr_enter_reset(void);

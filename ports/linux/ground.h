@@ -60,10 +60,10 @@ struct qr_ground {
 	const unsigned char *zeros; /* QUIRE_FILL_MAX pages that nobody writes */
 	struct qr_descriptors fds;
 
-	struct qr_ranges foreign;     /* host mappings inside the window */
-	struct qr_ranges host_anon;   /* private anonymous mappings outside */
-	struct qr_ranges no_fork;     /* MADV_DONTFORK */
-	struct qr_ranges wipe_fork;   /* MADV_WIPEONFORK */
+	struct qr_ranges foreign;   /* host mappings inside the window */
+	struct qr_ranges host_anon; /* private anonymous mappings outside */
+	struct qr_ranges no_fork;   /* MADV_DONTFORK */
+	struct qr_ranges wipe_fork; /* MADV_WIPEONFORK */
 };
 
 extern struct qr_ground qr_ground;

@@ -29,13 +29,14 @@
 /* What a thread area must have on x86-64: its own address, for code that asks where it
  * is, and the canary of stack protectors.  libc's own fields lie around it; room is left
  * for them so that a stray access hits nothing else. */
-#define AREA_BYTES   QUIRE_PAGE_BYTES
-#define AREA_OFFSET  (AREA_BYTES / 2)
-#define AREA_SELF    (0x10 / sizeof(uint64_t))
-#define AREA_CANARY  (0x28 / sizeof(uint64_t))
+#define AREA_BYTES  QUIRE_PAGE_BYTES
+#define AREA_OFFSET (AREA_BYTES / 2)
+#define AREA_SELF   (0x10 / sizeof(uint64_t))
+#define AREA_CANARY (0x28 / sizeof(uint64_t))
 
-#define THREAD_FLAGS \
-	(CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_FILES)
+#define THREAD_FLAGS                                                                     \
+	(CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |        \
+	 CLONE_FILES)
 
 enum stage { STARTING, FAILED, READY, GOING };
 
@@ -209,7 +210,7 @@ static const char *open_descriptors(void)
 	fds->memory = (int)qr_host_open("/proc/self/mem", O_RDONLY | O_CLOEXEC, 0);
 	fds->self = (int)qr_sys(SYS_pidfd_open, qr_host_getpid(), 0, 0, 0, 0, 0);
 	if (fds->self < 0)
-		qr_ground.features &= ~QUIRE_FEATURE_RELEASE_VECTOR;
+		qr_ground.features &= ~(uint32_t)QUIRE_FEATURE_RELEASE_VECTOR;
 	if (qr_window_register() != 0)
 		return "the host refused to watch the address space (userfaultfd)";
 	return NULL;
@@ -245,6 +246,7 @@ static void run_first(void *arg)
 		for (;;)
 			(void)qr_sys(SYS_exit, 0, 0, 0, 0, 0, 0);
 	(void)wait_past(READY);
+	qr_place_spread();
 	serve(lane);
 }
 

@@ -45,8 +45,8 @@ QR_EXPORT int execveat(int folder, const char *path, char *const argv[],
 {
 	struct qr_environment room;
 
-	return QR_NEXT(execveat)(folder, path, argv,
-				 qr_environment_complete(envp, &room), flags);
+	return QR_NEXT(execveat)(folder, path, argv, qr_environment_complete(envp, &room),
+				 flags);
 }
 
 QR_EXPORT int posix_spawn(pid_t *pid, const char *path,

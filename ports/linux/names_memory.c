@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* names_memory.c - libc's memory calls, by their names. */
+/* With it libc's headers give one function the name of another. */
+#undef _FILE_OFFSET_BITS
+
 #include "ports/linux/calls.h"
 #include "ports/linux/enter.h"
 #include "ports/linux/sys.h"
@@ -16,9 +19,9 @@ static uint64_t word(const void *p)
 
 QR_EXPORT void *mmap(void *addr, size_t bytes, int prot, int flags, int fd, off_t offset)
 {
-	const uint64_t args[QUIRE_CALL_ARGS] = {word(addr),	 bytes,
-						(uint64_t)prot,	 (uint64_t)flags,
-						(uint64_t)fd,	 (uint64_t)offset};
+	const uint64_t args[QUIRE_CALL_ARGS] = {word(addr),	bytes,
+						(uint64_t)prot, (uint64_t)flags,
+						(uint64_t)fd,	(uint64_t)offset};
 
 	return (void *)qr_call_result(qr_call(SYS_mmap, qr_call_mmap, args));
 }

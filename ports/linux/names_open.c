@@ -3,6 +3,9 @@
  *
  * Direct I/O and registered buffers pin pages for a device.  From the first descriptor on
  * that can do so, pages are released with care (careful.c). */
+/* With it libc's headers give one function the name of another. */
+#undef _FILE_OFFSET_BITS
+
 #include "ports/linux/ground.h"
 #include "ports/linux/next.h"
 

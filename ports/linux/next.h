@@ -12,10 +12,10 @@
 void *qr_next_find(_Atomic(void *) *slot, const char *name);
 
 /* In a function named like libc's: its next definition, of the same type. */
-#define QR_NEXT(function)                                                  \
-	(__extension__({                                                   \
-		static _Atomic(void *) slot_;                              \
-		(__typeof__(&function))qr_next_find(&slot_, #function);    \
+#define QR_NEXT(function)                                                                \
+	(__extension__({                                                                 \
+		static _Atomic(void *) slot_;                                            \
+		(__typeof__(&function))qr_next_find(&slot_, #function);                  \
 	}))
 
 #endif

@@ -52,7 +52,7 @@ uint32_t qr_place_lanes(void)
 
 uint32_t qr_place_restart(void)
 {
-	uint32_t lanes = qr_place_lanes(), cpu = 0, lane;
+	uint32_t cpu = 0, lane;
 
 	(void)qr_sys(SYS_getcpu, qr_address(&cpu), 0, 0, 0, 0, 0);
 	lane = lane_of[cpu % CPUS_MAX];
@@ -60,8 +60,6 @@ uint32_t qr_place_restart(void)
 	atomic_store(&nr_looks, 0);
 	atomic_store(&nr_messages, 0);
 	atomic_store(&listening, 1u << lane);
-	if ((qr_ground.features & QUIRE_FEATURE_THREAD_ID) == 0)
-		atomic_store(&listening, (1u << lanes) - 1);
 	return lane;
 }
 
@@ -95,6 +93,15 @@ static void set_listening(uint32_t mask)
 
 	if (atomic_exchange(&listening, mask) != mask)
 		port->notify(port->ctx, &listening, INT_MAX);
+}
+
+void qr_place_spread(void)
+{
+	if ((qr_ground.features & QUIRE_FEATURE_THREAD_ID) != 0)
+		return;
+	for (uint32_t lane = 0; lane < qr_place_lanes(); lane++)
+		if (qr_handler_make(lane))
+			set_listening(atomic_load(&listening) | 1u << lane);
 }
 
 /* The number in the field-th word from at on, or CPUS_MAX. */
@@ -145,12 +152,14 @@ static void look(uint32_t tid)
 	if (cpu >= CPUS_MAX)
 		return;
 	bit = 1u << lane_of[cpu];
-	if ((now & bit) == 0 && qr_handler_make(lane_of[cpu]))
+	if (!qr_handler_make(lane_of[cpu]))
+		return;
+	if ((now & bit) == 0)
 		set_listening(now | bit);
 	now = atomic_fetch_or(&seen, bit) | bit;
 	if (atomic_fetch_add(&nr_looks, 1) % LOOKS_A_PERIOD == LOOKS_A_PERIOD - 1) {
 		atomic_store(&seen, 0);
-		set_listening(now & atomic_load(&listening));
+		set_listening(now);
 	}
 }
 

@@ -17,6 +17,8 @@ void qr_place_init(void);
 uint32_t qr_place_lanes(void);
 /* Forgets who listens; the lane of this processor is the one that does. */
 uint32_t qr_place_restart(void);
+/* Where faults do not name their thread all listen; called by the first handler. */
+void qr_place_spread(void);
 /* Binds the calling thread to lane's processors. */
 void qr_place_bind(uint32_t lane);
 /* Returns when lane may listen. */

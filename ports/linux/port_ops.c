@@ -122,8 +122,8 @@ static void discard(void *ctx, const quire_pfn *pfns, uint32_t nr)
 		if (i > 0 && pfns[i].n == pfns[i - 1].n + 1)
 			vec[nr_vec - 1].iov_len += QUIRE_PAGE_BYTES;
 		else
-			vec[nr_vec++] = (struct iovec){frame_at(pfns[i]),
-						       QUIRE_PAGE_BYTES};
+			vec[nr_vec++] =
+				(struct iovec){frame_at(pfns[i]), QUIRE_PAGE_BYTES};
 	}
 	drop_ranges(vec, nr_vec);
 }
@@ -151,7 +151,7 @@ static void notify_word(void *ctx, _Atomic uint32_t *word, uint32_t nr)
 		     nr > INT_MAX ? INT_MAX : (long)nr, 0, 0, 0);
 }
 
-static void panic(void *ctx, const char *why)
+__attribute__((noreturn)) static void panic(void *ctx, const char *why)
 {
 	struct qr_text text = qr_seat_text();
 

@@ -62,13 +62,15 @@ static inline long qr_host_munlock(const void *addr, size_t bytes)
 
 static inline long qr_host_mincore(const void *addr, size_t bytes, unsigned char *vec)
 {
-	return qr_sys(SYS_mincore, qr_address(addr), (long)bytes, qr_address(vec), 0, 0, 0);
+	return qr_sys(SYS_mincore, qr_address(addr), (long)bytes, qr_address(vec), 0, 0,
+		      0);
 }
 
 static inline long qr_host_process_madvise(int pidfd, const struct iovec *vec, size_t nr,
 					   int advice)
 {
-	return qr_sys(SYS_process_madvise, pidfd, qr_address(vec), (long)nr, advice, 0, 0);
+	return qr_sys(SYS_process_madvise, pidfd, qr_address(vec), (long)nr, advice, 0,
+		      0);
 }
 
 static inline long qr_host_open(const char *path, int flags, unsigned mode)
@@ -134,8 +136,8 @@ static inline uint64_t qr_host_block_signals(void)
 
 static inline void qr_host_restore_signals(uint64_t mask)
 {
-	qr_sys(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, qr_address(&mask), 0, sizeof(mask),
-	       0, 0);
+	qr_sys(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, qr_address(&mask), 0,
+	       sizeof(mask), 0, 0);
 }
 
 #endif

@@ -86,8 +86,8 @@ static long add_known(const uint64_t *args)
 void qr_vital_list(uint64_t child_stack)
 {
 	const uint64_t args[QUIRE_CALL_ARGS] = {
-		(uint64_t)(uintptr_t)__builtin_frame_address(0),
-		(uint64_t)pthread_self(), child_stack};
+		(uint64_t)(uintptr_t)__builtin_frame_address(0), (uint64_t)pthread_self(),
+		child_stack};
 
 	nr_pages = 0;
 	(void)qr_enter_blocked(add_known, args);

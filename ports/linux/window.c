@@ -31,9 +31,9 @@ static uint64_t reserve_bytes(void)
 static bool make_reserve(void)
 {
 	for (uint64_t bytes = reserve_bytes(); bytes >= RESERVE_LEAST; bytes /= 2) {
-		long at = qr_host_mmap(NULL, bytes, PROT_NONE,
-				       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-				       0);
+		long at =
+			qr_host_mmap(NULL, bytes, PROT_NONE,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		uint64_t start = (uint64_t)at;
 
 		if (qr_failed(at))
@@ -65,7 +65,8 @@ static bool make_pool(uint64_t bytes)
 static bool make_zeros(void)
 {
 	size_t bytes = QUIRE_FILL_MAX * QUIRE_PAGE_BYTES;
-	long at = qr_host_mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long at =
+		qr_host_mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (qr_failed(at))
 		return false;

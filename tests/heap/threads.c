@@ -143,7 +143,7 @@ static void *allocate_and_leave(void *argument)
 
 		place->block = qr_heap_malloc(100);
 		place->bytes = 100;
-		place->mark = (unsigned char)(i + (uintptr_t)argument);
+		place->mark = (unsigned char)((uintptr_t)i + (uintptr_t)argument);
 		memset(place->block, place->mark, 100);
 	}
 	return NULL;
