@@ -282,7 +282,10 @@ static void commit_gone(struct quire_space *space, struct qr_batch *batch,
 		out = qr_entry_swapped(victim->slot, qr_entry_frequency(e),
 				       qr_space_stamp(space));
 		space->stats->pages_out += victim->state == QUIRE_VICTIM_PACKED;
-		space->stats->clean_drops += victim->state == QUIRE_VICTIM_CLEAN;
+		if (victim->state == QUIRE_VICTIM_CLEAN) {
+			space->stats->clean_drops++;
+			qr_copies_note_saved(&space->copies);
+		}
 	}
 	qr_zone_frame(space->zone, pfn)->slot = 0;
 	qr_zone_free(space->zone, pfn);
@@ -329,7 +332,7 @@ uint32_t qr_batch_evict(struct quire_reclaim *reclaim, struct quire_lane *lane)
 	nr_packed = pack_all(reclaim, lane);
 	started = space->port->clock(space->port->ctx) - started;
 	qr_lock(space->lock);
-	qr_space_note_packing(space, nr_packed, started);
+	qr_copies_note_packing(&space->copies, nr_packed, started);
 	isolate(space, batch);
 	qr_unlock(space->lock);
 	release(space, batch);

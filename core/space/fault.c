@@ -10,7 +10,9 @@
  * read-only: it goes out again without work, at the price of the copy's memory, of which
  * more pages could be resident, and of a fault at the first write.  Pages of a stream
  * keep theirs: more memory would not help them.  A page by itself keeps it only while
- * packing a page is dear beside a fault (qr_space_note_packing).
+ * packing a page is dear beside a fault.  Either way copies must have paid lately: what
+ * they saved in packing, against what they cost in faults of writes (struct
+ * quire_copies).
  *
  * Frequency and credit.  A page that comes back before the hand has evicted as many
  * pages as are mapped was wanted too soon to have gone: its frequency rises, otherwise
@@ -33,7 +35,8 @@ struct fault {
 	quire_vaddr va;
 	uint32_t index; /* of va in leaf */
 	uint32_t access;
-	uint32_t nr; /* pages that are worked on, from index on */
+	uint32_t nr;	   /* pages that are worked on, from index on */
+	bool keeps_copies; /* of the pages that are read back */
 	quire_pfn pfns[QUIRE_FILL_MAX];
 };
 
@@ -202,7 +205,7 @@ static bool keeps_copy(const struct fault *f, uint32_t i)
 {
 	if (i == 0 && (f->access & QUIRE_WRITE) != 0)
 		return false;
-	return f->nr > 1 || f->space->keeps_copies;
+	return f->keeps_copies;
 }
 
 /* Only the first page may be without a copy, and is then writable at once. */
@@ -258,6 +261,7 @@ static enum quire_status swap_in(struct fault *f)
 	enum quire_status status;
 
 	set_busy(f);
+	f->keeps_copies = qr_copies_pay(&space->copies, f->nr > 1);
 	status = load_all(f);
 	if (status == QUIRE_OK)
 		status = fill_loaded(f);
@@ -309,6 +313,7 @@ static enum quire_status touch_present(struct fault *f)
 		space->stats->faults_minor++;
 	} else {
 		space->stats->faults_protect++;
+		qr_copies_note_written(&space->copies);
 		f->nr = count_alike(f, f->stream->ahead, like, QUIRE_ENTRY_PRESENT);
 		f->stream->next = f->va.a + ((uint64_t)f->nr << QUIRE_PAGE_SHIFT);
 	}

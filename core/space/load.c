@@ -4,24 +4,6 @@
 #include "core/base/memory.h"
 #include "core/space/space.h"
 
-/* A copy of a page of half its size takes the memory of half another page.  On uniform
- * and on Zipf's accesses dropping the copies pays as long as packing costs less than
- * about half of what a fault costs, and that is 7 to 10 microseconds on any ground where
- * packing matters. */
-#define PACKING_DEAR_NS 4500u
-
-/* New batches weigh one in so many. */
-#define PACKING_MEMORY 8u
-
-void qr_space_note_packing(struct quire_space *space, uint32_t nr, uint64_t ns)
-{
-	if (nr == 0)
-		return;
-	space->pack_ns += ns / nr / PACKING_MEMORY;
-	space->pack_ns -= space->pack_ns / PACKING_MEMORY;
-	space->keeps_copies = space->pack_ns > PACKING_DEAR_NS;
-}
-
 /* Reads so much of the extent that the object is in bounce; a stream reads all of it,
  * since its next pages were packed next to this one.  Returns the object's first byte,
  * or NULL. */

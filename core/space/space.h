@@ -24,6 +24,7 @@
 #include "core/base/lock.h"
 #include "core/paging/tables.h"
 #include "core/space/area.h"
+#include "core/space/copies.h"
 #include "core/swap/swap.h"
 #include "quire/machine.h"
 
@@ -67,8 +68,7 @@ struct quire_space {
 	/* The upcall for frames: true when it is worth trying again.  Lets go of the lock. */
 	bool (*pressure)(void *ctx, uint32_t lane);
 	void *pressure_ctx;
-	uint64_t pack_ns;  /* what packing a page costs: a running mean */
-	bool keeps_copies; /* pages by themselves keep their copy when read back */
+	struct quire_copies copies;
 	/* When a page went out, as a stamp; and whether it came back soon. */
 	uint64_t nr_evicted;
 	uint32_t stamp_shift; /* evictions a stamp's unit */
@@ -142,9 +142,6 @@ enum quire_status qr_space_fault(struct quire_space *space, uint32_t lane, quire
  * lock held; lets go of it meanwhile; the slot must be held by a BUSY entry. */
 enum quire_status qr_space_load(struct quire_space *space, struct quire_lane *lane,
 				quire_slot slot, void *dst, bool is_stream);
-
-/* nr pages were packed in ns. */
-void qr_space_note_packing(struct quire_space *space, uint32_t nr, uint64_t ns);
 
 /* Takes the present page of an entry out of the account: frame and copy. */
 void qr_space_release_frame(struct quire_space *space, quire_pfn pfn);

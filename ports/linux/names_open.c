@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 /* Of libc's headers when they check calls; here by name. */
 int __open_2(const char *path, int flags);
@@ -94,6 +95,26 @@ QR_EXPORT int __openat_2(int folder, const char *path, int flags)
 QR_EXPORT int __openat64_2(int folder, const char *path, int flags)
 {
 	return noted(QR_NEXT(__openat64_2)(folder, path, flags), flags);
+}
+
+QR_EXPORT int mkostemp(char *path, int flags)
+{
+	return noted(QR_NEXT(mkostemp)(path, flags), flags);
+}
+
+QR_EXPORT int mkostemp64(char *path, int flags)
+{
+	return noted(QR_NEXT(mkostemp64)(path, flags), flags);
+}
+
+QR_EXPORT int mkostemps(char *path, int suffix, int flags)
+{
+	return noted(QR_NEXT(mkostemps)(path, suffix, flags), flags);
+}
+
+QR_EXPORT int mkostemps64(char *path, int suffix, int flags)
+{
+	return noted(QR_NEXT(mkostemps64)(path, suffix, flags), flags);
 }
 
 /* The argument is an int or a pointer; on x86-64 either is taken as the wider. */

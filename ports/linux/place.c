@@ -60,6 +60,7 @@ uint32_t qr_place_restart(void)
 	atomic_store(&nr_looks, 0);
 	atomic_store(&nr_messages, 0);
 	atomic_store(&listening, 1u << lane);
+	atomic_store(&qr_ground.port.nr_running, 1);
 	return lane;
 }
 
@@ -91,6 +92,7 @@ static void set_listening(uint32_t mask)
 {
 	const struct quire_port *port = &qr_ground.port;
 
+	atomic_store(&qr_ground.port.nr_running, (uint32_t)__builtin_popcount(mask));
 	if (atomic_exchange(&listening, mask) != mask)
 		port->notify(port->ctx, &listening, INT_MAX);
 }

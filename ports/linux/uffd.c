@@ -73,17 +73,38 @@ void qr_uffd_wake(struct quire_run run)
 	(void)ioctl_uffd(UFFDIO_WAKE, &range);
 }
 
-/* EAGAIN: the address space is being copied by a fork.  ENOENT, EINVAL: somebody has
- * taken the addresses away, and with them what there was to protect. */
-void qr_uffd_protect(struct quire_run run, bool on)
+/* EAGAIN: the address space is being copied by a fork. */
+static long write_protect(struct quire_run run, bool on)
 {
 	struct uffdio_writeprotect wp = {
 		.range = range_of(run),
 		.mode = on ? UFFDIO_WRITEPROTECT_MODE_WP : 0,
 	};
+	long error;
 
-	while (ioctl_uffd(UFFDIO_WRITEPROTECT, &wp) == -EAGAIN)
-		(void)qr_sys(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	do
+		error = ioctl_uffd(UFFDIO_WRITEPROTECT, &wp);
+	while (error == -EAGAIN || error == -EINTR);
+	return error;
+}
+
+/* ENOENT for many pages: they are in several of the host's mappings, as locking and
+ * advice split one.  For one page: somebody has taken the address away, and with it what
+ * there was to protect.  Any other failure would let writes through that nobody sees. */
+void qr_uffd_protect(struct quire_run run, bool on)
+{
+	struct quire_run page = {run.start, 1};
+	long error = write_protect(run, on);
+
+	if (error == -ENOENT && run.nr > 1)
+		for (error = 0; run.nr > 0 && (error == 0 || error == -ENOENT);
+		     run.nr--) {
+			error = write_protect(page, on);
+			page.start.a += QUIRE_PAGE_BYTES;
+		}
+	if (error != 0 && error != -ENOENT && error != -ESRCH)
+		qr_ground.port.panic(qr_ground.port.ctx,
+				     "the host refused to protect pages");
 }
 
 long qr_uffd_move(uint64_t to, uint64_t from)
@@ -108,6 +129,8 @@ static void settle_present(quire_vaddr va, bool is_readonly)
 	qr_uffd_wake(run);
 }
 
+/* ENOENT is also what a range over several of the host's mappings gives; for a single
+ * page it means that the address is gone. */
 static enum quire_status copy_status(long error)
 {
 	switch (error) {
@@ -123,32 +146,45 @@ static enum quire_status copy_status(long error)
 	}
 }
 
+/* Fills what it can of bytes; how many that was, or -errno. */
+static int64_t copy_some(uint64_t to, const void *from, uint64_t bytes, bool is_readonly)
+{
+	struct uffdio_copy copy = {
+		.dst = to,
+		.src = (uint64_t)(uintptr_t)from,
+		.len = bytes,
+		.mode = is_readonly ? UFFDIO_COPY_MODE_WP : 0,
+	};
+	long error = ioctl_uffd(UFFDIO_COPY, &copy);
+
+	if (copy.copy > 0)
+		return copy.copy;
+	return error == -EAGAIN ? 0 : error;
+}
+
 enum quire_status qr_uffd_copy(quire_vaddr va, uint32_t nr, const void *src,
 			       bool is_readonly)
 {
 	const uint64_t bytes = (uint64_t)nr << QUIRE_PAGE_SHIFT;
-	uint64_t done = 0;
+	uint64_t done = 0, most = bytes;
 
 	while (done < bytes) {
-		struct uffdio_copy copy = {
-			.dst = va.a + done,
-			.src = (uint64_t)(uintptr_t)src + done,
-			.len = bytes - done,
-			.mode = is_readonly ? UFFDIO_COPY_MODE_WP : 0,
-		};
-		long error = ioctl_uffd(UFFDIO_COPY, &copy);
+		uint64_t part = bytes - done < most ? bytes - done : most;
+		int64_t got = copy_some(va.a + done, (const char *)src + done, part,
+					is_readonly);
 
-		if (copy.copy > 0)
-			done += (uint64_t)copy.copy;
-		if (error == 0 || error == -EAGAIN)
-			continue;
-		if (error == -EEXIST) {
+		if (got >= 0) {
+			done += (uint64_t)got;
+		} else if (got == -EEXIST) {
 			settle_present((quire_vaddr){va.a + done}, is_readonly);
 			done += QUIRE_PAGE_BYTES;
-			continue;
+		} else if (got == -ENOENT && part > QUIRE_PAGE_BYTES) {
+			most = QUIRE_PAGE_BYTES;
+		} else {
+			(void)qr_host_madvise((const void *)va.a, done,
+					      MADV_DONTNEED_LOCKED);
+			return copy_status((long)got);
 		}
-		(void)qr_host_madvise((const void *)va.a, done, MADV_DONTNEED_LOCKED);
-		return copy_status(error);
 	}
 	return QUIRE_OK;
 }

@@ -12,10 +12,11 @@
 
 #define SHARES_BYTES QUIRE_PAGE_BYTES
 
-static void *shared_memory(size_t bytes)
+static void *device_memory(const struct qr_soft *soft, size_t bytes)
 {
+	int sharing = soft->config.disks_are_copied ? MAP_PRIVATE : MAP_SHARED;
 	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+			sharing | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return at == MAP_FAILED ? NULL : at;
 }
@@ -40,9 +41,9 @@ static void disk_close(struct qr_soft *soft, struct qr_soft_disk *disk)
 
 static enum quire_status disk_open(struct qr_soft *soft, struct qr_soft_disk *disk)
 {
-	disk->shares = shared_memory(SHARES_BYTES);
-	disk->data = shared_memory(data_bytes(soft));
-	disk->sectors = shared_memory((size_t)soft->config.disk_extents);
+	disk->shares = device_memory(soft, SHARES_BYTES);
+	disk->data = device_memory(soft, data_bytes(soft));
+	disk->sectors = device_memory(soft, (size_t)soft->config.disk_extents);
 	if (disk->shares == NULL || disk->data == NULL || disk->sectors == NULL) {
 		if (disk->shares != NULL)
 			atomic_fetch_add(disk->shares, 1);

@@ -53,6 +53,7 @@ struct qr_soft_config {
 	uint32_t nr_disks;	     /* 0..QR_SOFT_DISKS */
 	uint64_t disk_extents;	     /* size of each */
 	uint64_t disk_room;	     /* extents that the device has room for; 0: all */
+	bool disks_are_copied;	     /* fork(2) copies them too: nothing is shared */
 	/* What panic does; it must not return.  NULL: a line on stderr, then abort(). */
 	void (*panic)(void *ctx, const char *why);
 	void *panic_ctx;

@@ -47,10 +47,15 @@ const struct quire_codec *break_codec(void)
 	return &codec;
 }
 
-void break_reset(void)
+void break_disarm(void)
 {
 	atomic_store(&frame_in, 0);
 	atomic_store(&expand_in, 0);
+}
+
+void break_reset(void)
+{
+	break_disarm();
 	atomic_store(&nr_failures, 0);
 }
 

@@ -11,7 +11,9 @@
 #include "quire/codec.h"
 
 const struct quire_codec *break_codec(void);
+/* No failures from now on, and none counted. */
 void break_reset(void);
+void break_disarm(void);
 /* The nth from now on, 1 is the next. */
 void break_frame_at(uint64_t nth);
 void break_expand_at(uint64_t nth);

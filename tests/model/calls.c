@@ -49,12 +49,14 @@ static struct mmap_call choose_mmap(struct driver *d)
 	default:
 		break;
 	}
-	if (d->is_shared && call.flags == 0)
+	if (d->is_shared && call.flags == 0) {
 		call.flags = QUIRE_MAP_FIXED;
+		call.align = 0;
+	}
 	/* Not among the break's addresses, which the machine keeps in the same way. */
 	if (source_one_in(d->source, 24) && call.range.first >= d->rig->brk_pages)
 		call.flags |= QUIRE_MAP_FOREIGN;
-	else if (source_one_in(d->source, 24))
+	else if (!d->is_shared && source_one_in(d->source, 24))
 		call.flags |= QUIRE_MAP_LOCKED;
 	return call;
 }
@@ -231,6 +233,8 @@ void driver_brk(struct driver *d)
 	uint32_t old = pages_up(d, d->brk), new;
 	enum quire_status status, expected = QUIRE_OK;
 
+	if (d->is_shared)
+		return;
 	want.a += (uint64_t)source_below(d->source, (uint32_t)(limit >> 8)) << 8;
 	new = pages_up(d, want);
 	if (new > d->rig->brk_pages ||

@@ -18,6 +18,10 @@ void driver_pin(struct driver *d)
 {
 	uint32_t page = driver_choose_ours(d).first;
 
+	/* Plain, several at once: the core reads a page's frame while the device may still
+	 * write to it, and learns of the device only at the release. */
+	if (d->is_shared && !d->rig->config.copies)
+		return;
 	if (d->nr_pins == DRIVER_PINS || d->flat.pages[page].kind != FLAT_OURS ||
 	    d->flat.pages[page].may_be_zero)
 		return;

@@ -32,7 +32,7 @@ void driver_fork(struct driver *d)
 	pid_t child;
 
 	if (d->is_shared || d->is_child || d->nr_children == CHILDREN_MAX ||
-	    !source_one_in(d->source, 4))
+	    d->rig->config.fail != RIG_NONE || !source_one_in(d->source, 4))
 		return;
 	driver_forget_pins(d, 0, d->flat.nr_pages);
 	quire_fork_prepare(d->rig->q);

@@ -12,10 +12,16 @@ static void set_locked(struct driver *d, struct driver_range range, bool on)
 	}
 }
 
+/* With others at work nobody knows how much is locked, and so whether an access may lack
+ * memory: only a few pages are locked then. */
+#define SHARED_LOCK_PAGES 8u
+
 void driver_mlock(struct driver *d)
 {
 	struct driver_range range = driver_choose_ours(d);
-	bool on = source_one_in(d->source, 3);
+	bool on = source_one_in(d->source, 3) &&
+		  (!d->is_shared || (range.nr <= SHARED_LOCK_PAGES &&
+				     flat_count(&d->flat, FLAT_OURS, true) == 0));
 	bool covered = flat_is_all(&d->flat, range.first, range.nr, FLAT_OURS);
 	enum quire_status status =
 		quire_mlock(d->rig->q, flat_va(&d->flat, range.first),

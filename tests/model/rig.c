@@ -50,6 +50,8 @@ bool rig_open(struct rig *rig, const struct rig_config *config)
 		.nr_disks = NR_DISKS,
 		.disk_extents = config->disk,
 		.disk_room = config->room,
+		/* Runs that fail on purpose are forked off one that stands ready. */
+		.disks_are_copied = config->fail != RIG_NONE,
 	};
 
 	*rig = (struct rig){
@@ -104,6 +106,13 @@ void rig_arm(struct rig *rig)
 		break_frame_at(config->nth);
 	else if (config->fail == RIG_EXPAND)
 		break_expand_at(config->nth);
+}
+
+void rig_disarm(struct rig *rig)
+{
+	if (rig->config.fail < QR_SOFT_SITES)
+		qr_soft_fail(rig->soft, (enum qr_soft_site)rig->config.fail, 0, 0);
+	break_disarm();
 }
 
 uint64_t rig_failures(struct rig *rig)

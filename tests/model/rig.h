@@ -53,6 +53,8 @@ bool rig_open(struct rig *rig, const struct rig_config *config);
 void rig_close(struct rig *rig);
 /* From now on the failure of the configuration is due. */
 void rig_arm(struct rig *rig);
+/* If it has not come yet, it will not. */
+void rig_disarm(struct rig *rig);
 /* How often it has come. */
 uint64_t rig_failures(struct rig *rig);
 /* Core, ground and account agree; nobody is at work. */
