@@ -4,6 +4,8 @@
 #include "core/base/assert.h"
 #include "core/machine/machine.h"
 
+#define PROT_ALL (QUIRE_READ | QUIRE_WRITE | QUIRE_EXEC)
+
 static void enter(struct quire *q)
 {
 	qr_lock(&q->lock);
@@ -31,6 +33,8 @@ enum quire_status quire_mmap(struct quire *q, quire_vaddr hint, uint64_t bytes,
 			     uint32_t prot, uint32_t flags, uint64_t align,
 			     quire_vaddr *out)
 {
+	if (prot > PROT_ALL)
+		return QUIRE_INVALID;
 	enter(q);
 	return leave(q, qr_space_map(&q->space, hint, bytes, prot, flags, align, out));
 }
@@ -49,7 +53,7 @@ enum quire_status quire_mprotect(struct quire *q, quire_vaddr start, uint64_t by
 {
 	struct quire_range range;
 
-	if (!enter_range(q, start, bytes, &range))
+	if (prot > PROT_ALL || !enter_range(q, start, bytes, &range))
 		return QUIRE_INVALID;
 	return leave(q, bytes == 0 ? QUIRE_OK : qr_space_protect(&q->space, range, prot));
 }

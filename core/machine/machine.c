@@ -7,7 +7,7 @@
  */
 #include "core/machine/machine.h"
 
-#include "core/base/assert.h"
+#include "core/base/memory.h"
 
 /* Frames for the program, tables and the store, without which nothing useful runs. */
 #define LEAST_WORKING_FRAMES 768u
@@ -133,7 +133,10 @@ static void init_space(struct quire *q, const struct quire_config *config, uint3
 
 static uint32_t store_frames(const struct quire_config *config)
 {
-	return (uint32_t)(config->store_bytes >> QUIRE_PAGE_SHIFT);
+	uint64_t frames = (config->store_bytes >> QUIRE_PAGE_SHIFT) +
+			  ((config->store_bytes & (QUIRE_PAGE_BYTES - 1)) != 0);
+
+	return frames < UINT32_MAX ? (uint32_t)frames : UINT32_MAX;
 }
 
 enum quire_status quire_open(struct quire **out, const struct quire_port *port,
@@ -149,6 +152,7 @@ enum quire_status quire_open(struct quire **out, const struct quire_port *port,
 		return QUIRE_NO_MEMORY;
 	next = qr_zone_table_frames(port->nr_frames);
 	q = carve(port, &next, frames_of(sizeof(struct quire)));
+	memset(q, 0, sizeof(*q));
 	q->port = port;
 	qr_lock_init(&q->lock, port);
 	qr_lock(&q->lock);

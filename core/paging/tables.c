@@ -145,6 +145,9 @@ void qr_tables_prune(struct quire_tables *tables, quire_vaddr va)
 	quire_pfn path[QUIRE_TABLE_LEVELS];
 	uint32_t level = QUIRE_TABLE_LEVELS - 1;
 
+	if ((va.a | (QUIRE_LEAF_BYTES - 1)) >= tables->kept.start.a &&
+	    (va.a & ~(QUIRE_LEAF_BYTES - 1)) < tables->kept.end.a)
+		return;
 	path[level] = tables->root;
 	for (; level > 0; level--) {
 		quire_entry e = table_at(tables, path[level])[level_index(va.a, level)];

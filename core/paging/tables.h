@@ -27,6 +27,8 @@
 struct quire_tables {
 	struct quire_zone *zone;
 	quire_pfn root;
+	/* Tables of these addresses stay, empty or not: a move will need them. */
+	struct quire_range kept;
 };
 
 struct qr_leaf {

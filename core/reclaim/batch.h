@@ -35,6 +35,10 @@ struct qr_batch {
  * false when a walk over nr_leaves leaves found none.  any: credit does not help. */
 bool qr_clock_pick(struct quire_reclaim *reclaim, struct qr_batch *batch, uint32_t goal,
 		   uint32_t nr_leaves, bool any);
+/* Writes a part of the store to a device; who lacks frames waits for it. */
+enum quire_status qr_reclaim_spill(struct quire_reclaim *reclaim);
+/* True when a bound was given for the store and it is reached. */
+bool qr_reclaim_store_is_full(const struct quire_reclaim *reclaim);
 /* Takes the batch out; returns how many pages went. */
 uint32_t qr_batch_evict(struct quire_reclaim *reclaim, struct quire_lane *lane);
 

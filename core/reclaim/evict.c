@@ -77,6 +77,12 @@ static void unprotect_gaps(struct quire_space *space, struct qr_batch *batch,
 				     false);
 }
 
+static struct quire_range range_of(struct quire_run run)
+{
+	return (struct quire_range){run.start,
+				    {run.start.a + (run.nr << QUIRE_PAGE_SHIFT)}};
+}
+
 static void protect(struct quire_space *space, struct qr_batch *batch)
 {
 	const struct quire_port *port = space->port;
@@ -93,11 +99,12 @@ static void protect(struct quire_space *space, struct qr_batch *batch)
 	}
 	if (batch->nr_runs == 0)
 		return;
-	if (batch->nr_runs <= RUNS_APART || port->nr_running < 2) {
+	span = (struct quire_run){qr_leaf_address(&batch->leaf, first), last - first + 1};
+	if (batch->nr_runs <= RUNS_APART || port->nr_running < 2 ||
+	    !qr_space_is_covered(space, range_of(span))) {
 		port->protect(port->ctx, batch->runs, batch->nr_runs, true);
 		return;
 	}
-	span = (struct quire_run){qr_leaf_address(&batch->leaf, first), last - first + 1};
 	port->protect(port->ctx, &span, 1, true);
 	unprotect_gaps(space, batch, first, last);
 }
@@ -136,7 +143,7 @@ static enum quire_status store(struct quire_reclaim *reclaim, const void *packed
 	struct quire_swap *swap = reclaim->space->swap;
 	enum quire_status status = qr_swap_put(swap, packed, bytes, checksum, slot);
 
-	while (status == QUIRE_NO_MEMORY && qr_swap_spill(swap) == QUIRE_OK)
+	while (status == QUIRE_NO_MEMORY && qr_reclaim_spill(reclaim) == QUIRE_OK)
 		status = qr_swap_put(swap, packed, bytes, checksum, slot);
 	return status;
 }
@@ -153,7 +160,8 @@ static void keep_packed(struct quire_reclaim *reclaim, const struct qr_batch *ba
 	if (qr_entry_has(entry_of(batch, victim), QUIRE_ENTRY_WANTED))
 		return;
 	victim->state = QUIRE_VICTIM_FULL;
-	if (bytes == QUIRE_PAGE_BYTES && !space->swap->has_device)
+	if (!space->swap->has_device &&
+	    (bytes == QUIRE_PAGE_BYTES || qr_reclaim_store_is_full(reclaim)))
 		return;
 	if (store(reclaim, packed, bytes, checksum, &slot) != QUIRE_OK)
 		return;

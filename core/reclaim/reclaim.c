@@ -63,6 +63,23 @@ static void adjust_share(struct quire_reclaim *reclaim)
 	reclaim->seen_device = stats->extents_in;
 }
 
+bool qr_reclaim_store_is_full(const struct quire_reclaim *reclaim)
+{
+	return reclaim->is_fixed &&
+	       reclaim->space->stats->frames_store >= reclaim->target;
+}
+
+enum quire_status qr_reclaim_spill(struct quire_reclaim *reclaim)
+{
+	enum quire_status status;
+
+	reclaim->nr_at_work++;
+	status = qr_swap_spill(reclaim->space->swap);
+	reclaim->nr_at_work--;
+	qr_event_raise(&reclaim->space->settled, reclaim->space->lock);
+	return status;
+}
+
 /* Brings the store down to its share; true when something was written. */
 static bool trim_store(struct quire_reclaim *reclaim)
 {
@@ -73,7 +90,7 @@ static bool trim_store(struct quire_reclaim *reclaim)
 	while (swap->has_device &&
 	       (reclaim->space->stats->frames_store > reclaim->target ||
 		swap->frames_raw > RAW_WAITING)) {
-		if (qr_swap_spill(swap) != QUIRE_OK)
+		if (qr_reclaim_spill(reclaim) != QUIRE_OK)
 			break;
 		wrote = true;
 	}
@@ -87,6 +104,7 @@ bool qr_reclaim_balance(struct quire_reclaim *reclaim, uint32_t lane)
 	uint32_t free = qr_zone_free_frames(zone);
 	struct qr_batch *batch = space->lanes[lane].batch;
 	uint64_t started;
+	bool worked;
 
 	if (free < zone->low)
 		reclaim->is_active = true;
@@ -95,11 +113,11 @@ bool qr_reclaim_balance(struct quire_reclaim *reclaim, uint32_t lane)
 	if (!reclaim->is_active || space->swap->codec == NULL)
 		return false;
 	started = space->port->clock(space->port->ctx);
-	trim_store(reclaim);
+	worked = trim_store(reclaim);
 	if (qr_clock_pick(reclaim, batch, BATCH_PAGES, TURN_LEAVES, false))
-		qr_batch_evict(reclaim, &space->lanes[lane]);
+		worked |= qr_batch_evict(reclaim, &space->lanes[lane]) > 0;
 	space->stats->reclaim_ns += space->port->clock(space->port->ctx) - started;
-	return true;
+	return worked;
 }
 
 /* Takes out whatever goes, credit or not; a walk once round finds the last page. */
@@ -120,18 +138,21 @@ static bool make_room(struct quire_reclaim *reclaim, struct quire_lane *lane)
 {
 	struct quire_space *space = reclaim->space;
 	bool wrote = trim_store(reclaim);
+	uint64_t evicted;
 
 	if (qr_clock_pick(reclaim, lane->batch, BATCH_PAGES, TURN_LEAVES, false) &&
 	    qr_batch_evict(reclaim, lane) > 0)
 		return true;
 	if (evict_any(reclaim, lane))
 		return true;
-	if (wrote || qr_swap_spill(space->swap) == QUIRE_OK)
+	if (wrote || qr_reclaim_spill(reclaim) == QUIRE_OK)
 		return true;
-	if (reclaim->nr_at_work > 0) {
+	evicted = space->nr_evicted;
+	while (reclaim->nr_at_work > 0 && space->nr_evicted == evicted)
 		qr_event_wait(&space->settled, space->lock);
+	if (space->nr_evicted != evicted ||
+	    qr_zone_free_frames(space->zone) > space->zone->min)
 		return true;
-	}
 	return qr_swap_compact(space->swap, 1) > 0;
 }
 

@@ -49,9 +49,11 @@ static void make_cold(void *ctx, const struct qr_leaf *leaf, uint32_t index)
 
 static enum quire_status discard(struct quire_space *space, struct quire_range range)
 {
+	qr_space_settle_turn(space, range);
+	if (!qr_space_is_covered(space, range))
+		return QUIRE_NO_MEMORY;
 	if (locked_bytes(space, range) != 0)
 		return QUIRE_INVALID;
-	qr_space_settle(space, range);
 	qr_space_drop(space, range);
 	return QUIRE_OK;
 }
@@ -87,7 +89,7 @@ enum quire_status qr_space_advise(struct quire_space *space, struct quire_range 
 }
 
 /* Locked pages must leave the page-out daemon something to work with. */
-static uint64_t lockable_bytes(const struct quire_space *space)
+uint64_t qr_space_lockable(const struct quire_space *space)
 {
 	const struct quire_zone *zone = space->zone;
 	uint64_t kept = space->stats->frames_meta + 4ull * zone->high;
@@ -100,12 +102,14 @@ static uint64_t lockable_bytes(const struct quire_space *space)
 enum quire_status qr_space_mlock(struct quire_space *space, struct quire_range range,
 				 bool on)
 {
-	uint64_t had = locked_bytes(space, range);
-	uint64_t has = on ? range.end.a - range.start.a : 0;
+	uint64_t had, has = on ? range.end.a - range.start.a : 0;
 
+	if (on)
+		qr_space_settle_turn(space, range);
+	had = locked_bytes(space, range);
 	if (!qr_space_is_covered(space, range))
 		return QUIRE_NO_MEMORY;
-	if (space->stats->locked_bytes - had + has > lockable_bytes(space))
+	if (space->stats->locked_bytes - had + has > qr_space_lockable(space))
 		return QUIRE_NO_MEMORY;
 	if (!qr_areas_reserve(&space->areas, 3))
 		return QUIRE_NO_MEMORY;

@@ -208,18 +208,22 @@ static bool keeps_copy(const struct fault *f, uint32_t i)
 	return f->keeps_copies;
 }
 
-/* Only the first page may be without a copy, and is then writable at once. */
+/* Pages without a copy are writable at once: all of them, or only the one written to. */
 static enum quire_status fill_loaded(struct fault *f)
 {
-	uint32_t first = keeps_copy(f, 0) ? 0 : 1;
-	enum quire_status status;
+	uint32_t bare = !f->keeps_copies ? f->nr : !keeps_copy(f, 0);
+	enum quire_status status, rest = QUIRE_OK;
 
 	qr_unlock(f->space->lock);
-	status = fill_part(f, 0, first, 0);
+	status = fill_part(f, 0, bare, 0);
 	if (status == QUIRE_OK)
-		status = fill_part(f, first, f->nr, QUIRE_FILL_READONLY);
+		rest = fill_part(f, bare, f->nr, QUIRE_FILL_READONLY);
 	qr_lock(f->space->lock);
-	return status;
+	if (rest == QUIRE_OK || bare == 0)
+		return status == QUIRE_OK ? rest : status;
+	/* The page that was asked for is mapped; those ahead of it can wait. */
+	give_up(f, bare);
+	return QUIRE_OK;
 }
 
 /* True when the page was evicted too soon. */
@@ -382,6 +386,14 @@ static enum quire_status resolve(struct fault *f)
 	return status;
 }
 
+/* Whether a move is about to put pages there. */
+static bool is_destination(const struct quire_space *space, quire_vaddr va)
+{
+	const struct quire_range *kept = &space->tables.kept;
+
+	return va.a >= kept->start.a && va.a < kept->end.a;
+}
+
 enum quire_status qr_space_fault(struct quire_space *space, uint32_t lane, quire_vaddr va,
 				 uint32_t access)
 {
@@ -393,9 +405,11 @@ enum quire_status qr_space_fault(struct quire_space *space, uint32_t lane, quire
 	f.va.a = va.a & ~(uint64_t)(QUIRE_PAGE_BYTES - 1);
 	f.index = qr_leaf_index(f.va);
 	f.stream = find_stream(space, f.va);
-	do
+	do {
+		while (is_destination(space, f.va))
+			qr_event_wait(&space->settled, space->lock);
 		status = resolve(&f);
-	while (status == QUIRE_NO_MEMORY && space->pressure(space->pressure_ctx, lane));
+	} while (status == QUIRE_NO_MEMORY && space->pressure(space->pressure_ctx, lane));
 	space->stats->faults++;
 	space->stats->fault_ns += port->clock(port->ctx) - started;
 	return status;

@@ -31,7 +31,9 @@ enum quire_status qr_space_init(struct quire_space *space, struct quire_range wi
 	}
 	space->brk.start = space->brk.end = window.start;
 	space->brk_limit = mmap_base;
-	qr_areas_insert(&space->areas, window.start.a, mmap_base, 0, QUIRE_AREA_FOREIGN);
+	if (mmap_base > window.start.a)
+		qr_areas_insert(&space->areas, window.start.a, mmap_base, 0,
+				QUIRE_AREA_FOREIGN);
 	return QUIRE_OK;
 }
 
@@ -96,7 +98,7 @@ enum quire_status qr_space_unmap(struct quire_space *space, struct quire_range r
 
 	if (qr_areas_are_free(&space->areas, range.start.a, range.end.a))
 		return QUIRE_OK;
-	qr_space_settle(space, range);
+	qr_space_settle_turn(space, range);
 	if (!qr_areas_reserve(&space->areas, 2))
 		return QUIRE_NO_MEMORY;
 	status = space->port->area_set(space->port->ctx, range, QUIRE_PROT_GONE);
@@ -150,6 +152,10 @@ enum quire_status qr_space_insert(struct quire_space *space, struct quire_range 
 {
 	enum quire_status status;
 
+	if ((marks & QUIRE_AREA_LOCKED) != 0 &&
+	    space->stats->locked_bytes + (range.end.a - range.start.a) >
+		    qr_space_lockable(space))
+		return QUIRE_NO_MEMORY;
 	if (!qr_areas_reserve(&space->areas, 1))
 		return QUIRE_NO_MEMORY;
 	status = space->port->area_set(space->port->ctx, range, prot);
@@ -204,6 +210,8 @@ enum quire_status qr_space_protect(struct quire_space *space, struct quire_range
 	uint64_t va = range.start.a;
 	enum quire_status status;
 
+	/* An evictor may be reading pages of the range where they are. */
+	qr_space_settle_turn(space, range);
 	if (!qr_space_is_covered(space, range))
 		return QUIRE_NO_MEMORY;
 	if (!qr_areas_reserve(&space->areas, 3))
@@ -227,6 +235,7 @@ enum quire_status qr_space_protect(struct quire_space *space, struct quire_range
 static enum quire_status brk_grow(struct quire_space *space, uint64_t from, uint64_t to)
 {
 	const struct quire_area *kept = qr_areas_find(&space->areas, from);
+	enum quire_status status;
 
 	if (from == to)
 		return QUIRE_OK;
@@ -235,15 +244,20 @@ static enum quire_status brk_grow(struct quire_space *space, uint64_t from, uint
 	if (!qr_areas_reserve(&space->areas, 3))
 		return QUIRE_NO_MEMORY;
 	qr_areas_remove(&space->areas, from, to);
-	return qr_space_insert(space, (struct quire_range){{from}, {to}},
-			       QUIRE_READ | QUIRE_WRITE, space->marks_future);
+	status = qr_space_insert(space, (struct quire_range){{from}, {to}},
+				 QUIRE_READ | QUIRE_WRITE, space->marks_future);
+	if (status != QUIRE_OK)
+		qr_areas_insert(&space->areas, from, to, 0, QUIRE_AREA_FOREIGN);
+	return status;
 }
 
 static enum quire_status brk_shrink(struct quire_space *space, uint64_t from, uint64_t to)
 {
-	enum quire_status status =
-		qr_space_unmap(space, (struct quire_range){{to}, {from}});
+	enum quire_status status;
 
+	if (!qr_areas_reserve(&space->areas, 2))
+		return QUIRE_NO_MEMORY;
+	status = qr_space_unmap(space, (struct quire_range){{to}, {from}});
 	if (status == QUIRE_OK)
 		qr_areas_insert(&space->areas, to, from, 0, QUIRE_AREA_FOREIGN);
 	return status;
@@ -252,11 +266,14 @@ static enum quire_status brk_shrink(struct quire_space *space, uint64_t from, ui
 enum quire_status qr_space_brk(struct quire_space *space, quire_vaddr want,
 			       quire_vaddr *out)
 {
-	uint64_t old = page_round(space->brk.end.a), end = page_round(want.a);
+	uint64_t end = page_round(want.a), old;
 	enum quire_status status = QUIRE_OK;
 
+	qr_space_settle_turn(space,
+			     (struct quire_range){space->brk.start, {space->brk_limit}});
+	old = page_round(space->brk.end.a);
 	if (want.a != 0) {
-		if (want.a < space->brk.start.a || end > space->brk_limit)
+		if (want.a < space->brk.start.a || want.a > space->brk_limit)
 			status = QUIRE_NO_MEMORY;
 		else if (end < old)
 			status = brk_shrink(space, old, end);

@@ -44,6 +44,14 @@ void qr_space_settle(struct quire_space *space, struct quire_range range)
 	}
 }
 
+void qr_space_settle_turn(struct quire_space *space, struct quire_range range)
+{
+	do {
+		qr_space_wait_turn(space);
+		qr_space_settle(space, range);
+	} while (space->is_changing);
+}
+
 void qr_space_release_frame(struct quire_space *space, quire_pfn pfn)
 {
 	struct quire_frame *frame = qr_zone_frame(space->zone, pfn);

@@ -177,6 +177,9 @@ static enum quire_status move_area(struct move *m, uint64_t new_bytes, uint32_t 
 {
 	struct quire_space *space = m->space;
 	struct quire_range to = {{m->to}, {m->to + new_bytes}};
+	bool copies = (space->port->caps & QUIRE_PORT_COPIES) != 0;
+	uint64_t bytes = m->from.end.a - m->from.start.a;
+	struct quire_run run = {m->from.start, bytes >> QUIRE_PAGE_SHIFT};
 	enum quire_status status = QUIRE_NO_MEMORY;
 
 	if (make_tables(m))
@@ -186,20 +189,24 @@ static enum quire_status move_area(struct move *m, uint64_t new_bytes, uint32_t 
 		return status;
 	}
 	space->is_changing = true;
-	if ((space->port->caps & QUIRE_PORT_COPIES) == 0) {
-		struct quire_run run = {m->from.start,
-					(m->from.end.a - m->from.start.a) >>
-						QUIRE_PAGE_SHIFT};
-
+	space->tables.kept = (struct quire_range){to.start, {m->to + bytes}};
+	/* Where the ground walks the tables no lock may be let go of between an entry's
+	 * move and the release. */
+	if (!copies)
+		qr_space_settle(space, m->from);
+	move_pages(m);
+	if (!copies)
 		space->port->release(space->port->ctx, &run, 1, QUIRE_RELEASE_FORCE,
 				     NULL);
-	}
-	move_pages(m);
+	space->tables.kept = (struct quire_range){{0}, {0}};
 	space->is_changing = false;
 	qr_event_raise(&space->settled, space->lock);
 	qr_space_prune(space, m->from);
 	qr_space_prune(space, to);
-	return keep_old ? QUIRE_OK : qr_space_unmap(space, m->from);
+	/* The pages are at their new place: what cannot be taken away stays, empty. */
+	if (!keep_old)
+		(void)qr_space_unmap(space, m->from);
+	return QUIRE_OK;
 }
 
 static bool overlap(struct quire_range a, struct quire_range b)
@@ -258,14 +265,14 @@ static enum quire_status relocate(struct quire_space *space, struct quire_lane *
 	if (status != QUIRE_OK)
 		return status;
 	a = qr_areas_find(&space->areas, old.start.a);
-	if (a == NULL || old.end.a > a->end)
+	if (a == NULL || old.end.a > a->end || (a->marks & QUIRE_AREA_FOREIGN) != 0)
 		return QUIRE_FAULT;
 	m.prot = a->prot;
 	if (new_bytes < old.end.a - old.start.a)
 		m.from.end.a = old.start.a + new_bytes;
 	status = move_area(&m, new_bytes, a->marks, (flags & QUIRE_REMAP_DONTUNMAP) != 0);
 	if (status == QUIRE_OK && m.from.end.a < old.end.a)
-		status = qr_space_unmap(space, (struct quire_range){m.from.end, old.end});
+		(void)qr_space_unmap(space, (struct quire_range){m.from.end, old.end});
 	if (status == QUIRE_OK)
 		*out = (quire_vaddr){m.to};
 	return status;

@@ -102,6 +102,8 @@ enum quire_status qr_space_brk(struct quire_space *space, quire_vaddr want,
 
 /* Waits until no entry of the range is BUSY; lets go of the lock meanwhile. */
 void qr_space_settle(struct quire_space *space, struct quire_range range);
+/* The same, and no other call is_changing when it returns. */
+void qr_space_settle_turn(struct quire_space *space, struct quire_range range);
 /* Drops the contents of a settled range: frames, slots, and what the ground holds. */
 void qr_space_drop(struct quire_space *space, struct quire_range range);
 /* The same where the ground has let go of the pages already. */
@@ -128,6 +130,8 @@ enum quire_status qr_space_mlock(struct quire_space *space, struct quire_range r
 				 bool on);
 enum quire_status qr_space_mlock_all(struct quire_space *space, bool current,
 				     bool future);
+/* The most bytes that may be locked at a time. */
+uint64_t qr_space_lockable(const struct quire_space *space);
 /* Residence of at most 64 pages from start, bit i for page i. */
 enum quire_status qr_space_resident(struct quire_space *space, struct quire_range range,
 				    uint64_t *bits);
