@@ -16,8 +16,10 @@ static void count_cache(const struct qr_cache *cache, struct qr_heap_account *ac
 		account->used += used * span->slot_bytes;
 		account->blocks += used;
 	}
+	account->kept += cache->kept_pages * QR_PAGE_BYTES;
+	account->blocks -= cache->nr_kept;
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
-		size_t unused = cache->bin[cls].nr;
+		size_t unused = cache->bin[cls].height / QR_ENTRY_BYTES;
 
 		account->used -= unused * qr_class_bytes(cls);
 		account->blocks -= unused;
@@ -38,7 +40,8 @@ void qr_heap_account(struct qr_heap_account *account)
 	account->free_dirty = qr_runs_count.dirty * QR_PAGE_BYTES;
 	account->free_clean = qr_runs_count.clean * QR_PAGE_BYTES;
 	account->records = qr_record_held();
-	large = qr_runs_count.used * QR_PAGE_BYTES - account->spans + account->huge;
+	large = qr_runs_count.used * QR_PAGE_BYTES - account->spans - account->kept +
+		account->huge;
 	account->used += large;
 	account->blocks += qr_runs_count.large_blocks + qr_runs_count.huge_blocks;
 	account->held =
@@ -73,7 +76,7 @@ static const char *check_slots(const struct qr_span *span)
 
 static const char *check_bin(const struct qr_bin *bin)
 {
-	for (uint32_t i = 0; i < bin->nr; i++) {
+	for (uint32_t i = 0; i < bin->height / QR_ENTRY_BYTES; i++) {
 		const struct qr_span *span = qr_map_get((uintptr_t)bin->entry[i].block);
 		uint32_t slot = (uint32_t)(bin->entry[i].state - span->slot);
 

@@ -7,6 +7,7 @@
  */
 #include "heap/alloc.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define GROW_PAGES ((size_t)8192)
@@ -20,8 +21,8 @@ static void *alloc_large(size_t bytes, size_t align)
 
 void *qr_alloc_slow(size_t bytes)
 {
-	if (bytes <= QR_SMALL_MAX)
-		return qr_alloc_class(qr_class_of(bytes));
+	if (QR_LIKELY(bytes <= QR_SMALL_MAX))
+		return qr_alloc_class(qr_class_compute(bytes));
 	return alloc_large(bytes, QR_PAGE_BYTES);
 }
 
@@ -45,10 +46,10 @@ void qr_free_slow(void *block, struct qr_span *span)
 		qr_report_bad_free(block, span);
 	if (span->kind == QR_SPAN_SLOTS)
 		free_remote(block, span);
-	else if (span->kind == QR_SPAN_LARGE || span->kind == QR_SPAN_HUGE)
-		qr_large_free(span, block);
-	else
+	else if (span->kind == QR_SPAN_DEAD || span->kind == QR_SPAN_FREE)
 		qr_report_bad_free(block, span);
+	else
+		qr_large_free(span, block);
 }
 
 void *qr_heap_malloc(size_t bytes)
@@ -67,8 +68,10 @@ void *qr_heap_calloc(size_t nr, size_t bytes)
 	size_t total;
 	void *block;
 
-	if (__builtin_mul_overflow(nr, bytes, &total))
+	if (__builtin_mul_overflow(nr, bytes, &total)) {
+		errno = ENOMEM;
 		return NULL;
+	}
 	if (total <= QR_SMALL_MAX) {
 		block = qr_alloc(total);
 		return block != NULL ? memset(block, 0, total) : NULL;
@@ -82,17 +85,15 @@ void *qr_heap_calloc(size_t nr, size_t bytes)
 
 void *qr_heap_aligned(size_t align, size_t bytes)
 {
-	unsigned cls;
-
 	if (align <= QR_QUANTUM)
 		return qr_alloc(bytes);
 	/* Spans begin on a page, so a slot has the alignment that its size has. */
 	if (align > QR_PAGE_BYTES || bytes > QR_SMALL_MAX)
 		return alloc_large(bytes, align);
-	cls = qr_class_of(bytes);
-	while (qr_class_bytes(cls) % align != 0)
-		cls++;
-	return qr_alloc_class(cls);
+	/* A class is a multiple of its step, and a multiple of align that is rounded up to
+	 * a class stays one, as both are powers of two. */
+	bytes = bytes != 0 ? (bytes + align - 1) & ~(align - 1) : align;
+	return qr_alloc_class(qr_class_of(bytes));
 }
 
 /* The span of a block that is in use as far as can be told; ends the process if there
@@ -110,6 +111,8 @@ static struct qr_span *span_of(void *block)
 			qr_report_double_free(block, span);
 	} else if (span->limit == 0 || span->start != (uintptr_t)block) {
 		qr_report_bad_free(block, span);
+	} else if (span->kind == QR_SPAN_KEPT) {
+		qr_report_double_free(block, span);
 	}
 	return span;
 }
@@ -177,8 +180,8 @@ void *qr_heap_realloc(void *block, size_t bytes)
 		return qr_alloc(bytes);
 	span = span_of(block);
 	old_bytes = usable(span);
-	/* Less than a quarter too large is not worth a copy. */
-	if (bytes <= old_bytes && bytes >= old_bytes - old_bytes / 4)
+	/* Up to twice too large is what a block has that grows. */
+	if (bytes <= old_bytes && bytes >= old_bytes / 2)
 		return block;
 	if (span->kind != QR_SPAN_SLOTS && bytes > QR_SMALL_MAX) {
 		to = resize_pages(span, bytes);

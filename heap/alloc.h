@@ -6,26 +6,34 @@
 
 #include "heap/map.h"
 
-/* The last entry; there is one. */
-static inline void *qr_bin_pop(struct qr_bin *bin)
+/* The topmost entry; height is not zero. */
+static inline void *qr_bin_pop(struct qr_bin *bin, uint32_t height)
 {
-	struct qr_entry *entry = &bin->entry[--bin->nr];
+	struct qr_entry *entry = qr_bin_at(bin, height);
 
+	bin->height = height - QR_ENTRY_BYTES;
 	atomic_store_explicit(entry->state, QR_SLOT_LIVE, memory_order_relaxed);
 	return entry->block;
+}
+
+static inline void qr_bin_push(struct qr_bin *bin, void *block, qr_slot_state *state)
+{
+	bin->height += QR_ENTRY_BYTES;
+	*qr_bin_at(bin, bin->height) = (struct qr_entry){block, state};
 }
 
 static inline void *qr_alloc_class(unsigned cls)
 {
 	struct qr_cache *cache = qr_cache_self;
 	struct qr_bin *bin = &cache->bin[cls];
+	uint32_t height = bin->height;
 
-	if (QR_LIKELY(bin->nr != 0))
-		return qr_bin_pop(bin);
+	if (QR_LIKELY(height != 0))
+		return qr_bin_pop(bin, height);
 	return qr_cache_refill(cache, cls);
 }
 
-/* NULL without memory; errno is the caller's to set. */
+/* NULL without memory, and errno says so. */
 static inline void *qr_alloc(size_t bytes)
 {
 	if (QR_LIKELY(bytes <= QR_TABLE_MAX))
@@ -58,8 +66,8 @@ static inline void qr_free_own(struct qr_cache *cache, struct qr_span *span, voi
 			QR_SLOT_LIVE))
 		qr_report_double_free(block, span);
 	atomic_store_explicit(state, QR_SLOT_FREE, memory_order_relaxed);
-	if (QR_LIKELY(bin->nr < bin->room))
-		bin->entry[bin->nr++] = (struct qr_entry){block, state};
+	if (QR_LIKELY(bin->height < bin->room))
+		qr_bin_push(bin, block, state);
 	else
 		qr_span_put(cache, span, slot);
 }

@@ -165,6 +165,7 @@ bool qr_cache_adopt(struct qr_cache *cache)
 
 void qr_cache_flush(struct qr_cache *cache)
 {
+	qr_large_flush(cache);
 	qr_cache_drain(cache);
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
 		qr_bin_retreat(cache, &cache->bin[cls]);

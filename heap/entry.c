@@ -7,16 +7,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static void *or_enomem(void *block)
-{
-	if (QR_UNLIKELY(block == NULL))
-		errno = ENOMEM;
-	return block;
-}
-
 QR_EXPORT void *malloc(size_t bytes)
 {
-	return or_enomem(qr_alloc(bytes));
+	return qr_alloc(bytes);
 }
 
 QR_EXPORT void free(void *block)
@@ -26,7 +19,7 @@ QR_EXPORT void free(void *block)
 
 QR_EXPORT void *calloc(size_t nr, size_t bytes)
 {
-	return or_enomem(qr_heap_calloc(nr, bytes));
+	return qr_heap_calloc(nr, bytes);
 }
 
 /* Freed, and NULL, at zero bytes; errno stays as it is then. */
@@ -36,7 +29,7 @@ QR_EXPORT void *realloc(void *block, size_t bytes)
 		qr_free(block);
 		return NULL;
 	}
-	return or_enomem(qr_heap_realloc(block, bytes));
+	return qr_heap_realloc(block, bytes);
 }
 
 void *reallocarray(void *block, size_t nr, size_t bytes)
@@ -57,13 +50,16 @@ static bool power_of_two(size_t n)
 
 QR_EXPORT int posix_memalign(void **block, size_t align, size_t bytes)
 {
+	int kept_errno = errno;
 	void *result;
 
 	if (!power_of_two(align) || align % sizeof(void *) != 0)
 		return EINVAL;
 	result = qr_heap_aligned(align, bytes);
-	if (result == NULL)
+	if (result == NULL) {
+		errno = kept_errno;
 		return ENOMEM;
+	}
 	*block = result;
 	return 0;
 }
@@ -79,7 +75,7 @@ void *memalign(size_t align, size_t bytes)
 	}
 	while (power < align)
 		power *= 2;
-	return or_enomem(qr_heap_aligned(power, bytes));
+	return qr_heap_aligned(power, bytes);
 }
 
 void *aligned_alloc(size_t align, size_t bytes)
@@ -89,7 +85,7 @@ void *aligned_alloc(size_t align, size_t bytes)
 
 void *valloc(size_t bytes)
 {
-	return or_enomem(qr_heap_aligned(QR_PAGE_BYTES, bytes));
+	return qr_heap_aligned(QR_PAGE_BYTES, bytes);
 }
 
 void *pvalloc(size_t bytes)

@@ -74,6 +74,7 @@ enum qr_span_kind {
 	QR_SPAN_SLOTS,
 	QR_SPAN_LARGE, /* one block, in pages of a chunk */
 	QR_SPAN_HUGE,  /* one block, a mapping of its own */
+	QR_SPAN_KEPT,  /* was large, freed, and kept by a cache */
 	QR_SPAN_FREE,
 };
 
@@ -134,12 +135,29 @@ struct qr_entry {
 /* With the rest of a bin, 256 bytes. */
 #define QR_BIN_ENTRIES 15u
 
+/* A stack of entries.  Its height is in bytes, and entries begin where a height of one
+ * entry points, so that bin + height is the topmost one. */
 struct qr_bin {
-	uint32_t nr;
-	uint32_t room; /* entries that may be in use; 0 while the class shrinks */
+	uint32_t height;
+	uint32_t room; /* height that may be reached; 0 while the class shrinks */
 	struct qr_span *span;
 	struct qr_entry entry[QR_BIN_ENTRIES];
 };
+
+#define QR_ENTRY_BYTES ((uint32_t)sizeof(struct qr_entry))
+
+_Static_assert(offsetof(struct qr_bin, entry) == sizeof(struct qr_entry),
+	       "an entry's height is its place");
+
+/* The entry at a height that is not zero. */
+static inline struct qr_entry *qr_bin_at(struct qr_bin *bin, uint32_t height)
+{
+	return (struct qr_entry *)(void *)((char *)bin + height);
+}
+
+/* What a thread keeps of large blocks that it freed: the latest, and not many pages. */
+#define QR_KEPT_BLOCKS 4u
+#define QR_KEPT_PAGES  256u
 
 struct qr_cache {
 	struct qr_bin bin[QR_NR_CLASSES];
@@ -149,6 +167,8 @@ struct qr_cache {
 	struct qr_cache *linked; /* every cache there is; written once */
 	/* What the last realloc that moved returned: a block that grows, if it comes back. */
 	void *grown;
+	struct qr_span *kept[QR_KEPT_BLOCKS]; /* those that are, first; latest last */
+	uint32_t nr_kept, kept_pages;
 	_Alignas(QR_CACHE_LINE) _Atomic(struct qr_span *) inbox;
 };
 
@@ -250,6 +270,8 @@ struct qr_cache *qr_cache_first(void);
 /* mapped: a mapping of its own, whatever the size. */
 struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped);
 void qr_large_free(struct qr_span *span, const void *block);
+/* Gives up what the cache kept. */
+void qr_large_flush(struct qr_cache *cache);
 /* The block resized where it lies or by moving its pages; NULL where neither is. */
 void *qr_large_resize(struct qr_span *span, size_t bytes);
 /* From this size on a block that grows is better moved by the source. */
@@ -282,6 +304,7 @@ struct qr_heap_account {
 	size_t blocks; /* blocks in use */
 	size_t huge;   /* bytes in mappings of their own */
 	size_t huge_blocks;
+	size_t kept; /* bytes in freed blocks that caches keep */
 	size_t free_dirty, free_clean, records;
 };
 void qr_heap_account(struct qr_heap_account *account);

@@ -6,6 +6,8 @@
  */
 #include "heap/map.h"
 
+#include <errno.h>
+
 /* As the highest mmap threshold of mallopt(3): above, the gain of keeping pages is
  * small beside the cost of their first use. */
 #define HUGE_BYTES ((size_t)32 << 20)
@@ -65,30 +67,72 @@ static bool take_huge(struct qr_span *span, size_t nr_pages, size_t align)
 	return true;
 }
 
-struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped)
+static struct qr_span *new_locked(size_t nr_pages, size_t align, bool mapped)
 {
-	size_t nr_pages = pages_of(bytes != 0 ? bytes : 1);
-	struct qr_span *span;
+	struct qr_span *span = qr_record_new(1);
 	bool taken;
 
-	if (bytes > PTRDIFF_MAX || align > PTRDIFF_MAX / 2 || nr_pages >= UINT32_MAX)
+	if (span == NULL)
 		return NULL;
-	if (align < QR_PAGE_BYTES)
-		align = QR_PAGE_BYTES;
-	qr_heap_lock();
-	span = qr_record_new(1);
-	if (span == NULL) {
-		qr_heap_unlock();
-		return NULL;
-	}
-	if (mapped || bytes > HUGE_BYTES)
+	if (mapped)
 		taken = take_huge(span, nr_pages, align);
 	else
 		taken = take_large(span, nr_pages, align);
 	if (!taken)
 		qr_record_free(span);
-	qr_heap_unlock();
 	return taken ? span : NULL;
+}
+
+/* Takes entry i out of what the cache keeps. */
+static struct qr_span *unkeep(struct qr_cache *cache, uint32_t i)
+{
+	struct qr_span *span = cache->kept[i];
+
+	cache->nr_kept--;
+	cache->kept_pages -= span->nr_pages;
+	for (; i < cache->nr_kept; i++)
+		cache->kept[i] = cache->kept[i + 1];
+	return span;
+}
+
+/* The latest kept block that is large enough, and at most an eighth too large. */
+static struct qr_span *take_kept(struct qr_cache *cache, size_t nr_pages)
+{
+	for (uint32_t i = cache->nr_kept; i-- > 0;) {
+		struct qr_span *span = cache->kept[i];
+
+		if (span->nr_pages < nr_pages || span->nr_pages > nr_pages + nr_pages / 8)
+			continue;
+		unkeep(cache, i);
+		span->kind = QR_SPAN_LARGE;
+		return span;
+	}
+	return NULL;
+}
+
+struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped)
+{
+	size_t nr_pages = pages_of(bytes != 0 ? bytes : 1);
+	struct qr_cache *cache = qr_cache_self;
+	struct qr_span *span = NULL;
+
+	if (QR_UNLIKELY(cache == &qr_cache_none))
+		cache = qr_cache_acquire();
+
+	if (bytes <= PTRDIFF_MAX && align <= PTRDIFF_MAX / 2 && nr_pages < UINT32_MAX) {
+		if (align <= QR_PAGE_BYTES && !mapped && cache != NULL)
+			span = take_kept(cache, nr_pages);
+		if (span != NULL)
+			return span;
+		if (align < QR_PAGE_BYTES)
+			align = QR_PAGE_BYTES;
+		qr_heap_lock();
+		span = new_locked(nr_pages, align, mapped || bytes > HUGE_BYTES);
+		qr_heap_unlock();
+	}
+	if (span == NULL)
+		errno = ENOMEM;
+	return span;
 }
 
 static void free_huge(struct qr_span *span)
@@ -103,20 +147,54 @@ static void free_huge(struct qr_span *span)
 	qr_record_free(span);
 }
 
-void qr_large_free(struct qr_span *span, const void *block)
+static void free_locked(struct qr_span *span)
 {
-	qr_heap_lock();
-	if ((uintptr_t)block != span->start)
-		qr_report_bad_free(block, span);
 	if (span->kind == QR_SPAN_HUGE) {
 		free_huge(span);
-	} else if (span->kind == QR_SPAN_LARGE) {
-		qr_runs_count.large_blocks--;
-		qr_runs_give(span, false);
-	} else {
-		qr_report_double_free(block, span);
+		return;
 	}
+	qr_runs_count.large_blocks--;
+	qr_runs_give(span, false);
+}
+
+static void free_span(struct qr_span *span)
+{
+	qr_heap_lock();
+	free_locked(span);
 	qr_heap_unlock();
+}
+
+/* The oldest ones make room. */
+static void keep(struct qr_cache *cache, struct qr_span *span)
+{
+	while (cache->nr_kept == QR_KEPT_BLOCKS ||
+	       cache->kept_pages + span->nr_pages > QR_KEPT_PAGES)
+		free_span(unkeep(cache, 0));
+	span->kind = QR_SPAN_KEPT;
+	span->fresh = false;
+	cache->kept[cache->nr_kept++] = span;
+	cache->kept_pages += span->nr_pages;
+}
+
+void qr_large_free(struct qr_span *span, const void *block)
+{
+	struct qr_cache *cache = qr_cache_self;
+
+	if ((uintptr_t)block != span->start)
+		qr_report_bad_free(block, span);
+	if (span->kind == QR_SPAN_LARGE && span->nr_pages <= QR_KEPT_PAGES &&
+	    cache != &qr_cache_none)
+		keep(cache, span);
+	else if (span->kind == QR_SPAN_LARGE || span->kind == QR_SPAN_HUGE)
+		free_span(span);
+	else
+		qr_report_double_free(block, span);
+}
+
+void qr_large_flush(struct qr_cache *cache)
+{
+	while (cache->nr_kept != 0)
+		free_span(unkeep(cache, 0));
 }
 
 /* The record follows the pages. */

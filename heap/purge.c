@@ -18,8 +18,8 @@
 
 #include <time.h>
 
-/* 1 MiB: below this nothing is worth a system call. */
-#define FLOOR_PAGES 256u
+/* 256 KiB: below this nothing is worth a system call. */
+#define FLOOR_PAGES 64u
 #define REGRET_MS   1000u
 /* Page transfers between two looks at the clock. */
 #define LOOK_PAGES 256u

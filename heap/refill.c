@@ -6,17 +6,19 @@
  */
 #include "heap/alloc.h"
 
+#include <errno.h>
+
 /* A bin does not keep more than this of the larger classes. */
-#define BIN_BYTES (64u << 10)
-#define BIN_LEAST 4u
+#define BIN_BYTES (16u << 10)
+#define BIN_LEAST 2u
 
-static uint32_t room_of(uint32_t slot_bytes)
+static uint32_t entries_of(uint32_t slot_bytes)
 {
-	uint32_t room = BIN_BYTES / slot_bytes;
+	uint32_t nr = BIN_BYTES / slot_bytes;
 
-	if (room < BIN_LEAST)
+	if (nr < BIN_LEAST)
 		return BIN_LEAST;
-	return room < QR_BIN_ENTRIES ? room : QR_BIN_ENTRIES;
+	return nr < QR_BIN_ENTRIES ? nr : QR_BIN_ENTRIES;
 }
 
 /* Fills the bin from the top down, so that the lowest slot is popped first. */
@@ -25,10 +27,10 @@ static void *take_group(struct qr_bin *bin, struct qr_span *span)
 	unsigned group = (unsigned)__builtin_ctzl(span->groups);
 	uint64_t avail = span->avail[group];
 	uint32_t nr = (uint32_t)qr_count_bits(avail);
+	uint32_t room = entries_of(span->slot_bytes);
 
-	bin->room = room_of(span->slot_bytes);
-	if (nr > bin->room)
-		nr = bin->room;
+	if (nr > room)
+		nr = room;
 	for (uint32_t i = nr; i-- > 0; avail &= avail - 1) {
 		uint32_t slot = group * QR_GROUP_SLOTS + (uint32_t)__builtin_ctzl(avail);
 
@@ -40,17 +42,18 @@ static void *take_group(struct qr_bin *bin, struct qr_span *span)
 	if (avail == 0)
 		span->groups &= span->groups - 1;
 	span->used += (int32_t)nr;
-	bin->nr = nr;
-	return qr_bin_pop(bin);
+	bin->room = room * QR_ENTRY_BYTES;
+	return qr_bin_pop(bin, nr * QR_ENTRY_BYTES);
 }
 
 void qr_bin_flush(struct qr_cache *cache, struct qr_bin *bin)
 {
 	/* What becomes available may be an event, which looks at the bin. */
-	while (bin->nr != 0) {
-		void *block = bin->entry[--bin->nr].block;
+	while (bin->height != 0) {
+		void *block = qr_bin_at(bin, bin->height)->block;
 		struct qr_span *span = qr_map_get((uintptr_t)block);
 
+		bin->height -= QR_ENTRY_BYTES;
 		qr_span_put(cache, span, qr_slot_of(span, block));
 	}
 }
@@ -105,8 +108,8 @@ static void *refill(struct qr_cache *cache, unsigned cls)
 	struct qr_bin *bin = &cache->bin[cls];
 	void *slot;
 
-	if (bin->nr != 0)
-		return qr_bin_pop(bin);
+	if (bin->height != 0)
+		return qr_bin_pop(bin, bin->height);
 	if (bin->span != NULL && bin->span->groups != 0)
 		return take_group(bin, bin->span);
 	qr_bin_retreat(cache, bin);
@@ -133,10 +136,12 @@ static void *refill_late(unsigned cls)
 
 void *qr_cache_refill(struct qr_cache *cache, unsigned cls)
 {
-	if (cache == &qr_cache_none) {
+	void *slot;
+
+	if (cache == &qr_cache_none)
 		cache = qr_cache_acquire();
-		if (cache == NULL)
-			return refill_late(cls);
-	}
-	return refill(cache, cls);
+	slot = cache != NULL ? refill(cache, cls) : refill_late(cls);
+	if (slot == NULL)
+		errno = ENOMEM;
+	return slot;
 }

@@ -163,7 +163,7 @@ static bool spare(const struct qr_cache *cache, const struct qr_span *span)
 {
 	const struct qr_bin *bin = &cache->bin[span->cls];
 
-	return bin->nr == 0 && (bin->span == NULL || bin->span->groups == 0) &&
+	return bin->height == 0 && (bin->span == NULL || bin->span->groups == 0) &&
 	       cache->partial[span->cls] == span && span->next == NULL;
 }
 

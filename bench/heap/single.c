@@ -118,7 +118,7 @@ static void large_blocks(void)
 	void *block[20] = {NULL};
 	uint64_t seed = 99;
 
-	for (int i = 0; i < 30000; i++) {
+	for (int i = 0; i < 1500; i++) {
 		uint64_t r = bench_random(&seed);
 		size_t shift = 16 + (r >> 40) % 9;
 		size_t bytes =
@@ -127,6 +127,8 @@ static void large_blocks(void)
 
 		free(block[at]);
 		block[at] = bench_alloc(bytes);
+		for (size_t j = 0; j < bytes; j += 4096)
+			((char *)block[at])[j]++;
 	}
 	for (int i = 0; i < 20; i++)
 		free(block[i]);

@@ -33,12 +33,30 @@ static void run_threads(void *(*body)(void *), int nr)
 
 static void *larson_blocks[NR_THREADS][LARSON_BLOCKS];
 static atomic_int larson_generations;
+static pthread_mutex_t larson_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t larson_done = PTHREAD_COND_INITIALIZER;
+static int larson_running;
+
+static void start_detached(void *(*body)(void *), void *argument)
+{
+	pthread_t thread;
+
+	start(&thread, body, argument);
+	pthread_detach(thread);
+}
+
+static void larson_end(void)
+{
+	pthread_mutex_lock(&larson_lock);
+	larson_running--;
+	pthread_cond_signal(&larson_done);
+	pthread_mutex_unlock(&larson_lock);
+}
 
 static void *larson_body(void *argument)
 {
 	void **block = argument;
 	uint64_t seed = (uintptr_t)argument;
-	pthread_t next;
 
 	for (int i = 0; i < 100000; i++) {
 		size_t at = bench_random(&seed) % LARSON_BLOCKS;
@@ -46,22 +64,23 @@ static void *larson_body(void *argument)
 		free(block[at]);
 		block[at] = bench_alloc(10 + bench_random(&seed) % 490);
 	}
-	if (atomic_fetch_sub(&larson_generations, 1) > 0) {
-		start(&next, larson_body, argument);
-		pthread_join(next, NULL);
-	}
+	if (atomic_fetch_sub(&larson_generations, 1) > 0)
+		start_detached(larson_body, argument);
+	else
+		larson_end();
 	return NULL;
 }
 
 static void larson(void)
 {
-	pthread_t thread[NR_THREADS];
-
 	larson_generations = 100;
+	larson_running = NR_THREADS;
 	for (int i = 0; i < NR_THREADS; i++)
-		start(&thread[i], larson_body, larson_blocks[i]);
-	for (int i = 0; i < NR_THREADS; i++)
-		pthread_join(thread[i], NULL);
+		start_detached(larson_body, larson_blocks[i]);
+	pthread_mutex_lock(&larson_lock);
+	while (larson_running != 0)
+		pthread_cond_wait(&larson_done, &larson_lock);
+	pthread_mutex_unlock(&larson_lock);
 	for (int i = 0; i < NR_THREADS; i++) {
 		for (int j = 0; j < LARSON_BLOCKS; j++)
 			free(larson_blocks[i][j]);

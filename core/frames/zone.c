@@ -17,12 +17,12 @@
 
 /* Page-out takes frames before it frees any: a leaf and a directory for each of the
  * swap's pools, the map of an area, and a store frame for each incompressible page of a
- * batch.  32 cover that for one lane; a 64th of the frames lets the lanes of a large
+ * batch.  32 cover that for one lane; a 256th of the frames lets the lanes of a large
  * machine do it side by side, and 4096 (16 MiB) are more than QUIRE_LANES_MAX lanes can
  * take at a time. */
 #define ZONE_MIN_LEAST 32u
 #define ZONE_MIN_MOST  4096u
-#define ZONE_MIN_SHIFT 6
+#define ZONE_MIN_SHIFT 8
 
 uint32_t qr_zone_table_frames(uint32_t nr_frames)
 {

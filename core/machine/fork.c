@@ -39,7 +39,8 @@ void quire_fork_resume(struct quire *q, bool child)
 		qr_lock_init(&q->lock, q->port);
 		qr_lock(&q->lock);
 		q->space.settled.nr_waiters = 0;
-		qr_space_each(&q->space, all, forget_copy, q);
+		if ((q->port->caps & QUIRE_PORT_COPIES) != 0)
+			qr_space_each(&q->space, all, forget_copy, q);
 	}
 	qr_swap_seal(&q->swap);
 	q->is_stopping = false;

@@ -139,6 +139,7 @@ static bool make_room(struct quire_reclaim *reclaim, struct quire_lane *lane)
 	struct quire_space *space = reclaim->space;
 	bool wrote = trim_store(reclaim);
 	uint64_t evicted;
+	uint32_t free;
 
 	if (qr_clock_pick(reclaim, lane->batch, BATCH_PAGES, TURN_LEAVES, false) &&
 	    qr_batch_evict(reclaim, lane) > 0)
@@ -148,10 +149,10 @@ static bool make_room(struct quire_reclaim *reclaim, struct quire_lane *lane)
 	if (wrote || qr_reclaim_spill(reclaim) == QUIRE_OK)
 		return true;
 	evicted = space->nr_evicted;
+	free = qr_zone_free_frames(space->zone);
 	while (reclaim->nr_at_work > 0 && space->nr_evicted == evicted)
 		qr_event_wait(&space->settled, space->lock);
-	if (space->nr_evicted != evicted ||
-	    qr_zone_free_frames(space->zone) > space->zone->min)
+	if (space->nr_evicted != evicted || qr_zone_free_frames(space->zone) > free)
 		return true;
 	return qr_swap_compact(space->swap, 1) > 0;
 }

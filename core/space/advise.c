@@ -109,7 +109,7 @@ enum quire_status qr_space_mlock(struct quire_space *space, struct quire_range r
 	had = locked_bytes(space, range);
 	if (!qr_space_is_covered(space, range))
 		return QUIRE_NO_MEMORY;
-	if (space->stats->locked_bytes - had + has > qr_space_lockable(space))
+	if (on && space->stats->locked_bytes - had + has > qr_space_lockable(space))
 		return QUIRE_NO_MEMORY;
 	if (!qr_areas_reserve(&space->areas, 3))
 		return QUIRE_NO_MEMORY;

@@ -10,10 +10,9 @@
  * about half of what a fault costs. */
 #define PACKING_DEAR_NS (FAULT_NS / 2)
 
-/* New batches weigh one in so many, and none counts for more than so many times the
- * mean: a batch that was interrupted says little about packing. */
-#define MEAN_WEIGHT 8u
-#define MEAN_CLIP   3u
+/* A batch during which the packer had to let others run says nothing about packing, so
+ * the cost follows what is lower at once, and what is higher by one part in so many. */
+#define RISE 32u
 
 /* Events that are remembered, about. */
 #define MEMORY 1024u
@@ -22,17 +21,15 @@
 
 void qr_copies_note_packing(struct quire_copies *copies, uint32_t nr, uint64_t ns)
 {
-	uint64_t each;
+	uint64_t each, risen = copies->pack_ns + copies->pack_ns / RISE + 1;
 
 	if (nr == 0)
 		return;
 	each = ns / nr;
-	if (copies->pack_ns == 0)
+	if (copies->pack_ns == 0 || each < risen)
 		copies->pack_ns = each;
-	if (each > copies->pack_ns * MEAN_CLIP)
-		each = copies->pack_ns * MEAN_CLIP;
-	copies->pack_ns += each / MEAN_WEIGHT;
-	copies->pack_ns -= copies->pack_ns / MEAN_WEIGHT;
+	else
+		copies->pack_ns = risen;
 }
 
 static void fade(struct quire_copies *copies)

@@ -15,7 +15,7 @@
 #include "quire/types.h"
 
 struct quire_copies {
-	uint64_t pack_ns; /* what packing a page costs: a running mean */
+	uint64_t pack_ns; /* what packing a page costs */
 	uint32_t nr_saved, nr_written;
 	uint32_t nr_asked;
 };

@@ -37,6 +37,7 @@ struct fault {
 	uint32_t access;
 	uint32_t nr;	   /* pages that are worked on, from index on */
 	bool keeps_copies; /* of the pages that are read back */
+	uint32_t prot;	   /* of the area */
 	quire_pfn pfns[QUIRE_FILL_MAX];
 };
 
@@ -127,11 +128,22 @@ static void give_up(struct fault *f, uint32_t from)
 	f->nr = from;
 }
 
+/* Where the ground walks the tables the entry itself must say what the area forbids. */
+static bool is_for_writing(const struct fault *f)
+{
+	return (f->space->port->caps & QUIRE_PORT_COPIES) != 0 ||
+	       (f->prot & QUIRE_WRITE) != 0;
+}
+
 static void map_page(struct fault *f, uint32_t i, uint32_t slot, uint32_t frequency)
 {
 	struct quire_frame *frame = qr_zone_frame(f->space->zone, f->pfns[i]);
-	uint64_t flags = slot == 0 ? QUIRE_ENTRY_WRITABLE | QUIRE_ENTRY_DIRTY : 0;
-	quire_entry e = qr_entry_present(f->pfns[i], flags);
+	uint64_t flags = slot == 0 ? QUIRE_ENTRY_DIRTY : 0;
+	quire_entry e;
+
+	if (slot == 0 && is_for_writing(f))
+		flags |= QUIRE_ENTRY_WRITABLE;
+	e = qr_entry_present(f->pfns[i], flags);
 
 	frame->slot = slot;
 	frame->owner = qr_leaf_address(&f->leaf, f->index + i).a;
@@ -300,13 +312,29 @@ static void make_writable(struct fault *f)
 	space->port->protect(space->port->ctx, &run, 1, false);
 }
 
-static enum quire_status touch_present(struct fault *f)
+/* How many pages a fault in area may work on, from va on. */
+static uint32_t ahead_limit(const struct fault *f, const struct quire_area *area)
+{
+	uint64_t left = (area->end - f->va.a) >> QUIRE_PAGE_SHIFT;
+	uint32_t ahead = f->stream->ahead;
+
+	if ((area->marks & QUIRE_AREA_RANDOM) != 0)
+		return 1;
+	if ((area->marks & QUIRE_AREA_SEQUENTIAL) != 0)
+		ahead = QUIRE_FILL_MAX;
+	return left < ahead ? (uint32_t)left : ahead;
+}
+
+static enum quire_status touch_present(struct fault *f, const struct quire_area *area)
 {
 	struct quire_space *space = f->space;
 	const uint64_t like =
 		QUIRE_ENTRY_PRESENT | QUIRE_ENTRY_BUSY | QUIRE_ENTRY_WRITABLE;
 	quire_entry e = get_entry(f, 0);
 
+	/* The area allows it: also what an earlier protection took away from the page. */
+	e = qr_entry_with(e, QUIRE_ENTRY_USER);
+	set_entry(f, 0, e);
 	if ((f->access & QUIRE_WRITE) == 0) {
 		space->stats->faults_minor++;
 		space->port->wake(space->port->ctx, (struct quire_run){f->va, 1});
@@ -318,24 +346,12 @@ static enum quire_status touch_present(struct fault *f)
 	} else {
 		space->stats->faults_protect++;
 		qr_copies_note_written(&space->copies);
-		f->nr = count_alike(f, f->stream->ahead, like, QUIRE_ENTRY_PRESENT);
+		f->nr = count_alike(f, ahead_limit(f, area), like,
+				    QUIRE_ENTRY_PRESENT | QUIRE_ENTRY_USER);
 		f->stream->next = f->va.a + ((uint64_t)f->nr << QUIRE_PAGE_SHIFT);
 	}
 	make_writable(f);
 	return QUIRE_OK;
-}
-
-/* How many pages a fault in area may bring in, from va on. */
-static uint32_t ahead_limit(const struct fault *f, const struct quire_area *area)
-{
-	uint64_t left = (area->end - f->va.a) >> QUIRE_PAGE_SHIFT;
-	uint32_t ahead = f->stream->ahead;
-
-	if ((area->marks & QUIRE_AREA_RANDOM) != 0)
-		return 1;
-	if ((area->marks & QUIRE_AREA_SEQUENTIAL) != 0)
-		ahead = QUIRE_FILL_MAX;
-	return left < ahead ? (uint32_t)left : ahead;
 }
 
 static enum quire_status bring_in(struct fault *f, const struct quire_area *area)
@@ -366,6 +382,7 @@ static enum quire_status resolve(struct fault *f)
 	if (area == NULL || (area->marks & QUIRE_AREA_FOREIGN) != 0 || area->prot == 0 ||
 	    ((f->access & QUIRE_WRITE) != 0 && (area->prot & QUIRE_WRITE) == 0))
 		return QUIRE_FAULT;
+	f->prot = area->prot;
 	if (!qr_tables_make_leaf(&space->tables, f->va, 0, &f->leaf))
 		return QUIRE_NO_MEMORY;
 	e = get_entry(f, 0);
@@ -375,7 +392,7 @@ static enum quire_status resolve(struct fault *f)
 		return QUIRE_BUSY;
 	}
 	if (qr_entry_is_present(e))
-		return touch_present(f);
+		return touch_present(f, area);
 	status = bring_in(f, area);
 	if (status == QUIRE_OK)
 		f->stream->next = f->va.a + ((uint64_t)f->nr << QUIRE_PAGE_SHIFT);

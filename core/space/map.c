@@ -101,9 +101,12 @@ enum quire_status qr_space_unmap(struct quire_space *space, struct quire_range r
 	qr_space_settle_turn(space, range);
 	if (!qr_areas_reserve(&space->areas, 2))
 		return QUIRE_NO_MEMORY;
+	qr_space_hide(space, range, true);
 	status = space->port->area_set(space->port->ctx, range, QUIRE_PROT_GONE);
-	if (status != QUIRE_OK)
+	if (status != QUIRE_OK) {
+		qr_space_hide(space, range, false);
 		return status;
+	}
 	qr_space_forget(space, range);
 	account_removed(space, range);
 	qr_areas_remove(&space->areas, range.start.a, range.end.a);
@@ -194,6 +197,9 @@ enum quire_status qr_space_map(struct quire_space *space, quire_vaddr hint,
 		align = QUIRE_PAGE_BYTES;
 	if (rounded == 0 || (align & (align - 1)) != 0 || align < QUIRE_PAGE_BYTES)
 		return bytes > rounded ? QUIRE_NO_MEMORY : QUIRE_INVALID;
+	if ((marks_of(space, flags) & QUIRE_AREA_LOCKED) != 0 &&
+	    space->stats->locked_bytes + rounded > qr_space_lockable(space))
+		return QUIRE_NO_MEMORY;
 	status = qr_space_place(space, hint, rounded, flags, align, &at);
 	if (status != QUIRE_OK)
 		return status;
@@ -202,6 +208,41 @@ enum quire_status qr_space_map(struct quire_space *space, quire_vaddr hint,
 	if (status == QUIRE_OK)
 		*out = (quire_vaddr){at};
 	return status;
+}
+
+struct restriction {
+	const struct quire_tables *tables;
+	uint64_t lost; /* flags of entries */
+};
+
+static void restrict_entry(void *ctx, const struct qr_leaf *leaf, uint32_t index)
+{
+	const struct restriction *r = ctx;
+	quire_entry e = leaf->entries[index];
+
+	if (qr_entry_is_present(e))
+		qr_leaf_set(r->tables, leaf, index, qr_entry_without(e, r->lost));
+}
+
+/* Where the ground walks the tables: what prot forbids goes at once, what it allows
+ * comes back fault by fault. */
+static void restrict_pages(struct quire_space *space, struct quire_range range,
+			   uint32_t prot)
+{
+	struct quire_run run = {range.start,
+				(range.end.a - range.start.a) >> QUIRE_PAGE_SHIFT};
+	struct restriction r = {&space->tables, 0};
+
+	if ((space->port->caps & QUIRE_PORT_COPIES) != 0)
+		return;
+	if ((prot & QUIRE_WRITE) == 0)
+		r.lost |= QUIRE_ENTRY_WRITABLE;
+	if (prot == 0)
+		r.lost |= QUIRE_ENTRY_USER;
+	if (r.lost == 0)
+		return;
+	qr_space_each(space, range, restrict_entry, &r);
+	space->port->protect(space->port->ctx, &run, 1, true);
 }
 
 enum quire_status qr_space_protect(struct quire_space *space, struct quire_range range,
@@ -226,6 +267,7 @@ enum quire_status qr_space_protect(struct quire_space *space, struct quire_range
 		qr_areas_change(&space->areas, va, end, prot, a->marks);
 		va = end;
 	}
+	restrict_pages(space, range, prot);
 	account_areas(space, 0, 0);
 	return QUIRE_OK;
 }

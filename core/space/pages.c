@@ -68,10 +68,10 @@ static void drop_entry(void *ctx, const struct qr_leaf *leaf, uint32_t index)
 	quire_entry e = leaf->entries[index];
 
 	QUIRE_ASSERT(!qr_entry_is_busy(e));
-	if (qr_entry_is_present(e))
-		qr_space_release_frame(space, qr_entry_pfn(e));
-	else
+	if (qr_entry_is_swapped(e))
 		qr_swap_drop(space->swap, (quire_slot){qr_entry_number(e)});
+	else
+		qr_space_release_frame(space, qr_entry_pfn(e));
 	qr_leaf_set(&space->tables, leaf, index, (quire_entry){0});
 	space->stats->touched_pages--;
 }
@@ -85,6 +85,32 @@ void qr_space_prune(struct quire_space *space, struct quire_range range)
 		qr_tables_prune(&space->tables, (quire_vaddr){leaf.base});
 		range.start.a = leaf.base + QUIRE_LEAF_BYTES;
 	}
+}
+
+static void hide_entry(void *ctx, const struct qr_leaf *leaf, uint32_t index)
+{
+	struct quire_space *space = ctx;
+	quire_entry e = leaf->entries[index];
+
+	if (!qr_entry_is_swapped(e))
+		qr_leaf_set(&space->tables, leaf, index,
+			    qr_entry_without(e, QUIRE_ENTRY_PRESENT));
+}
+
+static void show_entry(void *ctx, const struct qr_leaf *leaf, uint32_t index)
+{
+	struct quire_space *space = ctx;
+	quire_entry e = leaf->entries[index];
+
+	if (!qr_entry_is_swapped(e))
+		qr_leaf_set(&space->tables, leaf, index,
+			    qr_entry_with(e, QUIRE_ENTRY_PRESENT));
+}
+
+void qr_space_hide(struct quire_space *space, struct quire_range range, bool on)
+{
+	if ((space->port->caps & QUIRE_PORT_COPIES) == 0)
+		qr_space_each(space, range, on ? hide_entry : show_entry, space);
 }
 
 void qr_space_forget(struct quire_space *space, struct quire_range range)
@@ -101,6 +127,7 @@ void qr_space_drop(struct quire_space *space, struct quire_range range)
 
 	if (!qr_tables_next_leaf(&space->tables, range, &leaf))
 		return;
+	qr_space_hide(space, range, true);
 	space->port->release(space->port->ctx, &run, 1, QUIRE_RELEASE_FORCE, NULL);
 	qr_space_forget(space, range);
 }

@@ -260,6 +260,10 @@ static enum quire_status relocate(struct quire_space *space, struct quire_lane *
 	const struct quire_area *a;
 	enum quire_status status;
 
+	a = qr_areas_find(&space->areas, old.start.a);
+	if (a != NULL && (a->marks & QUIRE_AREA_LOCKED) != 0 &&
+	    space->stats->locked_bytes + new_bytes > qr_space_lockable(space))
+		return QUIRE_NO_MEMORY;
 	status = qr_space_place(space, fixed ? target : (quire_vaddr){0}, new_bytes,
 				fixed ? QUIRE_MAP_FIXED : 0, QUIRE_PAGE_BYTES, &m.to);
 	if (status != QUIRE_OK)

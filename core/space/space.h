@@ -106,6 +106,9 @@ void qr_space_settle(struct quire_space *space, struct quire_range range);
 void qr_space_settle_turn(struct quire_space *space, struct quire_range range);
 /* Drops the contents of a settled range: frames, slots, and what the ground holds. */
 void qr_space_drop(struct quire_space *space, struct quire_range range);
+/* Where the ground walks the tables: it finds no page of the settled range any more, and
+ * the entries keep what they name; off takes that back. */
+void qr_space_hide(struct quire_space *space, struct quire_range range, bool on);
 /* The same where the ground has let go of the pages already. */
 void qr_space_forget(struct quire_space *space, struct quire_range range);
 /* Calls visit for each entry of the range that is not empty. */

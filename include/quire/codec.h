@@ -14,7 +14,8 @@
 
 struct quire_codec {
 	const char *name;
-	/* Scratch that compress() needs, bytes; at most 32 KiB.  Not kept between calls. */
+	/* State that compress() needs, bytes; at most 32 KiB.  Zero before the first call,
+	 * then as compress() left it; used by one caller at a time. */
 	size_t state_bytes;
 	/* Bytes written to dst, or 0 when the result would exceed cap. */
 	size_t (*compress)(void *state, const void *src, size_t bytes, void *dst,

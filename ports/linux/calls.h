@@ -13,6 +13,7 @@
 long qr_call_mmap(const uint64_t *a);
 long qr_call_munmap(const uint64_t *a);
 long qr_call_mprotect(const uint64_t *a);
+long qr_call_pkey_mprotect(const uint64_t *a);
 long qr_call_brk(const uint64_t *a);
 long qr_call_mremap(const uint64_t *a);
 long qr_call_madvise(const uint64_t *a);

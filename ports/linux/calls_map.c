@@ -230,19 +230,33 @@ static long protect_piece(const struct qr_piece *piece, uint64_t prot)
 					      (uint32_t)(prot & PROT_ALL)));
 }
 
-long qr_call_mprotect(const uint64_t *a)
+static long protect_all(uint64_t addr, uint64_t bytes, uint64_t prot)
 {
 	struct quire_range left;
 	struct qr_piece piece;
 	long error = 0;
 
-	if ((a[0] & (QUIRE_PAGE_BYTES - 1)) != 0)
+	if ((addr & (QUIRE_PAGE_BYTES - 1)) != 0)
 		return -EINVAL;
-	if (!qr_pages_of(a[0], a[1], &left))
+	if (!qr_pages_of(addr, bytes, &left))
 		return -ENOMEM;
 	while (error == 0 && qr_piece_next(&left, &piece))
-		error = protect_piece(&piece, a[2]);
+		error = protect_piece(&piece, prot);
 	return error;
+}
+
+long qr_call_mprotect(const uint64_t *a)
+{
+	return protect_all(a[0], a[1], a[2]);
+}
+
+/* The key is the host's business alone; it goes first, since it can refuse. */
+long qr_call_pkey_mprotect(const uint64_t *a)
+{
+	long error = qr_sys(SYS_pkey_mprotect, (long)a[0], (long)a[1], (long)a[2],
+			    (long)a[3], 0, 0);
+
+	return error != 0 ? error : protect_all(a[0], a[1], a[2]);
 }
 
 /* As the kernel's: the break, moved or not. */

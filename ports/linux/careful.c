@@ -7,10 +7,16 @@
  * there is dropped together.  A page that may only be read cannot be the target of a
  * device's write, and the move refuses it for its own reasons (EINVAL): it is dropped.
  *
+ * This costs, and is done from the moment on that there may be such pages: a descriptor
+ * was opened past the page cache (names_open.c), or the kernel counts pages of this
+ * process as pinned for good.  The latter is asked after the batch was protected: who
+ * pins a page for writing later than that has to fault first.
+ *
  * Without UFFDIO_MOVE (before Linux 6.8) nothing tells, and what may be written stays. */
 #include "ports/linux/careful.h"
 
 #include "core/base/lock.h"
+#include "core/base/memory.h"
 #include "ports/linux/ground.h"
 #include "ports/linux/sys.h"
 #include "ports/linux/uffd.h"
@@ -26,6 +32,34 @@ void qr_careful_init(void)
 {
 	qr_lock_init(&lock, &qr_ground.port);
 	nr_scratch = 0;
+}
+
+/* The number in "VmPin:\t  1234 kB" is not 0. */
+static bool tells_of_pins(const char *text, const char *end)
+{
+	static const char head[] = "\nVmPin:";
+	const size_t bytes = sizeof(head) - 1;
+
+	while (text + bytes < end && memcmp(text, head, bytes) != 0)
+		text++;
+	for (text += bytes; text < end && *text != '\n'; text++)
+		if (*text >= '1' && *text <= '9')
+			return true;
+	return false;
+}
+
+bool qr_careful_is_needed(void)
+{
+	char status[2048];
+	long got;
+
+	if (atomic_load_explicit(&qr_ground.has_devices, memory_order_relaxed))
+		return true;
+	got = qr_host_pread(qr_ground.fds.status, status, sizeof(status), 0);
+	if (got <= 0 || !tells_of_pins(status, status + got))
+		return false;
+	atomic_store(&qr_ground.has_devices, true);
+	return true;
 }
 
 static void drop_scratch(void)

@@ -6,6 +6,8 @@
 #include "quire/types.h"
 
 void qr_careful_init(void);
+/* Whether pages may be pinned for a device; for handlers. */
+bool qr_careful_is_needed(void);
 /* As the port's release(), for lanes. */
 void qr_careful_release(const struct quire_run *runs, uint32_t nr, uint64_t *kept);
 

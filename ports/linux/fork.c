@@ -21,6 +21,7 @@
 #include "ports/linux/handler.h"
 #include "ports/linux/handover.h"
 #include "ports/linux/next.h"
+#include "ports/linux/pin.h"
 #include "ports/linux/seat.h"
 #include "ports/linux/swapfile.h"
 #include "ports/linux/sys.h"
@@ -122,6 +123,7 @@ void qr_fork_prepare(uint64_t child_stack)
 		qr_heap_fork_prepare();
 		return;
 	}
+	qr_pin_end();
 	mask = qr_host_block_signals();
 	qr_lock(&fork_state.lock);
 	fork_state.mask = mask;

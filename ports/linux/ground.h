@@ -32,6 +32,7 @@
 struct qr_descriptors {
 	int uffd;
 	int memory; /* /proc/self/mem */
+	int status; /* /proc/self/status */
 	int self;   /* a pidfd */
 };
 

@@ -208,6 +208,7 @@ static const char *open_descriptors(void)
 	if (fds->uffd < 0)
 		return "the userfaultfd cannot be opened; see `quire doctor`";
 	fds->memory = (int)qr_host_open("/proc/self/mem", O_RDONLY | O_CLOEXEC, 0);
+	fds->status = (int)qr_host_open("/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
 	fds->self = (int)qr_sys(SYS_pidfd_open, qr_host_getpid(), 0, 0, 0, 0, 0);
 	if (fds->self < 0)
 		qr_ground.features &= ~(uint32_t)QUIRE_FEATURE_RELEASE_VECTOR;

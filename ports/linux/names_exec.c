@@ -3,6 +3,7 @@
 #include "ports/linux/environment.h"
 #include "ports/linux/ground.h"
 #include "ports/linux/next.h"
+#include "ports/linux/pin.h"
 
 #include <alloca.h>
 #include <spawn.h>
@@ -13,6 +14,7 @@ QR_EXPORT int execve(const char *path, char *const argv[], char *const envp[])
 {
 	struct qr_environment room;
 
+	qr_pin_disown();
 	return QR_NEXT(execve)(path, argv, qr_environment_complete(envp, &room));
 }
 
@@ -25,6 +27,7 @@ QR_EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
 {
 	struct qr_environment room;
 
+	qr_pin_disown();
 	return QR_NEXT(execvpe)(file, argv, qr_environment_complete(envp, &room));
 }
 
@@ -37,6 +40,7 @@ QR_EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 {
 	struct qr_environment room;
 
+	qr_pin_disown();
 	return QR_NEXT(fexecve)(fd, argv, qr_environment_complete(envp, &room));
 }
 
@@ -45,6 +49,7 @@ QR_EXPORT int execveat(int folder, const char *path, char *const argv[],
 {
 	struct qr_environment room;
 
+	qr_pin_disown();
 	return QR_NEXT(execveat)(folder, path, argv, qr_environment_complete(envp, &room),
 				 flags);
 }
@@ -56,6 +61,7 @@ QR_EXPORT int posix_spawn(pid_t *pid, const char *path,
 {
 	struct qr_environment room;
 
+	qr_pin_end();
 	return QR_NEXT(posix_spawn)(pid, path, actions, attributes, argv,
 				    qr_environment_complete(envp, &room));
 }
@@ -67,6 +73,7 @@ QR_EXPORT int posix_spawnp(pid_t *pid, const char *file,
 {
 	struct qr_environment room;
 
+	qr_pin_end();
 	return QR_NEXT(posix_spawnp)(pid, file, actions, attributes, argv,
 				     qr_environment_complete(envp, &room));
 }

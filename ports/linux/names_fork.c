@@ -96,12 +96,19 @@ static long route(long nr, const uint64_t *a)
 		long nr;
 		long (*run)(const uint64_t *args);
 	} calls[] = {
-		{SYS_mmap, qr_call_mmap},	  {SYS_munmap, qr_call_munmap},
-		{SYS_mprotect, qr_call_mprotect}, {SYS_brk, qr_call_brk},
-		{SYS_mremap, qr_call_mremap},	  {SYS_madvise, qr_call_madvise},
-		{SYS_mincore, qr_call_mincore},	  {SYS_mlock, qr_call_mlock},
-		{SYS_mlock2, qr_call_mlock2},	  {SYS_munlock, qr_call_munlock},
-		{SYS_mlockall, qr_call_mlockall}, {SYS_munlockall, qr_call_munlockall},
+		{SYS_mmap, qr_call_mmap},
+		{SYS_munmap, qr_call_munmap},
+		{SYS_mprotect, qr_call_mprotect},
+		{SYS_brk, qr_call_brk},
+		{SYS_mremap, qr_call_mremap},
+		{SYS_madvise, qr_call_madvise},
+		{SYS_mincore, qr_call_mincore},
+		{SYS_mlock, qr_call_mlock},
+		{SYS_mlock2, qr_call_mlock2},
+		{SYS_munlock, qr_call_munlock},
+		{SYS_mlockall, qr_call_mlockall},
+		{SYS_munlockall, qr_call_munlockall},
+		{SYS_pkey_mprotect, qr_call_pkey_mprotect},
 	};
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)

@@ -56,6 +56,15 @@ QR_EXPORT int mprotect(void *addr, size_t bytes, int prot)
 	return (int)qr_call_result(qr_call(SYS_mprotect, qr_call_mprotect, args));
 }
 
+QR_EXPORT int pkey_mprotect(void *addr, size_t bytes, int prot, int key)
+{
+	const uint64_t args[QUIRE_CALL_ARGS] = {word(addr), bytes, (uint64_t)prot,
+						(uint64_t)key};
+
+	return (int)qr_call_result(
+		qr_call(SYS_pkey_mprotect, qr_call_pkey_mprotect, args));
+}
+
 static long advise(void *addr, size_t bytes, int advice)
 {
 	const uint64_t args[QUIRE_CALL_ARGS] = {word(addr), bytes, (uint64_t)advice};

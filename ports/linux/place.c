@@ -4,6 +4,7 @@
 
 #include "ports/linux/ground.h"
 #include "ports/linux/handler.h"
+#include "ports/linux/pin.h"
 #include "ports/linux/sys.h"
 #include "ports/linux/text.h"
 
@@ -83,7 +84,10 @@ void qr_place_wait(uint32_t lane)
 	uint32_t now = atomic_load(&listening);
 
 	while ((now & 1u << lane) == 0) {
-		port->wait(port->ctx, &listening, now);
+		if (qr_pin_is_set())
+			qr_pin_watch(&listening, now);
+		else
+			port->wait(port->ctx, &listening, now);
 		now = atomic_load(&listening);
 	}
 }
@@ -165,12 +169,30 @@ static void look(uint32_t tid)
 	}
 }
 
+/* The handler that serves the fault keeps the thread; another stays to watch over it. */
+static void pin(uint32_t lane, uint32_t tid)
+{
+	const struct quire_port *port = &qr_ground.port;
+	uint32_t watcher = lane == 0 ? 1 : 0, cpu = 0;
+
+	if (qr_place_lanes() < 2 || !qr_handler_make(watcher))
+		return;
+	(void)qr_sys(SYS_getcpu, qr_address(&cpu), 0, 0, 0, 0, 0);
+	if (!qr_pin_set(tid, cpu))
+		return;
+	set_listening(1u << lane);
+	port->notify(port->ctx, &listening, INT_MAX);
+}
+
 void qr_place_note(uint32_t lane, uint32_t tid)
 {
 	uint32_t nr = atomic_fetch_add_explicit(&nr_messages, 1, memory_order_relaxed);
 
-	(void)lane;
+	if (tid == 0)
+		return;
+	if (qr_pin_note(tid))
+		pin(lane, tid);
 	/* Early on often, so that each of a program's threads is found at once. */
-	if (tid != 0 && (nr % LOOK_EVERY == 0 || (nr < LOOK_EVERY && nr % 8 == 0)))
+	if (nr % LOOK_EVERY == 0 || (nr < LOOK_EVERY && nr % 8 == 0))
 		look(tid);
 }

@@ -85,7 +85,7 @@ static void release(void *ctx, const struct quire_run *runs, uint32_t nr, uint32
 	struct iovec vec[QUIRE_RUNS_MAX];
 
 	(void)ctx;
-	if ((flags & QUIRE_RELEASE_FORCE) == 0 && qr_ground.has_devices) {
+	if ((flags & QUIRE_RELEASE_FORCE) == 0 && qr_careful_is_needed()) {
 		qr_careful_release(runs, nr, kept);
 		return;
 	}

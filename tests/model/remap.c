@@ -74,6 +74,26 @@ static enum quire_status outcome(const struct driver *d, const struct remap_call
 								      : QUIRE_NO_MEMORY;
 }
 
+/* Whether the machine still has the page in an area. */
+static bool is_there(const struct driver *d, uint32_t page)
+{
+	quire_vaddr va = flat_va(&d->flat, page);
+	struct quire_area_info info;
+
+	return quire_area_next(d->rig->q, va, &info) && info.range.start.a <= va.a;
+}
+
+/* The old place goes; only where the ground refuses that may it stay, empty. */
+static void leave(struct driver *d, uint32_t from, uint32_t nr)
+{
+	bool refused =
+		d->rig->config.fail == QR_SOFT_AREA_SET && rig_failures(d->rig) > 0;
+
+	for (uint32_t page = from; page < from + nr; page++)
+		if (!refused || !is_there(d, page))
+			flat_set(&d->flat, page, 1, (struct flat_page){0});
+}
+
 static void move(struct driver *d, const struct remap_call *call, uint32_t to)
 {
 	struct flat_page like = d->flat.pages[call->from];
@@ -85,7 +105,7 @@ static void move(struct driver *d, const struct remap_call *call, uint32_t to)
 	flat_set(&d->flat, to, call->new_nr, like);
 	flat_move(&d->flat, call->from, to, kept);
 	if (!has(call, QUIRE_REMAP_DONTUNMAP))
-		flat_set(&d->flat, call->from, call->old_nr, (struct flat_page){0});
+		leave(d, call->from, call->old_nr);
 }
 
 static void resize(struct driver *d, const struct remap_call *call)
