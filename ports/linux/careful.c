@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* careful.c - releasing pages that a device may be writing to.
+/* careful.c - pages that a device may be writing to are left alone.
  *
- * A page that direct I/O or a registered buffer has pinned must keep its frame: what the
- * device writes would be lost with it.  Only one call tells: UFFDIO_MOVE refuses such a
- * page.  So each page is moved to the scratch addresses first, one by one, and what got
- * there is dropped together.  A page that may only be read cannot be the target of a
- * device's write, and the move refuses it for its own reasons (EINVAL): it is dropped.
+ * A page that direct I/O or a registered buffer has pinned must keep its frame, and no
+ * protection stops a device.  Only one call tells: UFFDIO_MOVE refuses such a page.  So
+ * once it is protected, and before its bytes are read, each page is moved to a scratch
+ * address, and its bytes are put back as a fresh, protected page: whoever pins that one
+ * for writing has to fault first, and then it stays.  Pages whose copy is still good have
+ * been protected since they were filled, so no device writes to them.  A page that may
+ * only be read cannot be the target of a device's write; the move refuses it for its own
+ * reasons (EINVAL), and it is read where it is.
  *
  * This costs, and is done from the moment on that there may be such pages: a descriptor
  * was opened past the page cache (names_open.c), or the kernel counts pages of this
- * process as pinned for good.  The latter is asked after the batch was protected: who
- * pins a page for writing later than that has to fault first.
+ * process as pinned for good.  The latter is asked after the batch was protected.
  *
  * Without UFFDIO_MOVE (before Linux 6.8) nothing tells, and what may be written stays. */
 #include "ports/linux/careful.h"
@@ -24,14 +26,12 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-/* One release at a time has the scratch addresses. */
+/* Who looks at a page has the scratch address. */
 static struct quire_lock lock;
-static uint32_t nr_scratch;
 
 void qr_careful_init(void)
 {
 	qr_lock_init(&lock, &qr_ground.port);
-	nr_scratch = 0;
 }
 
 /* The number in "VmPin:\t  1234 kB" is not 0. */
@@ -50,58 +50,48 @@ static bool tells_of_pins(const char *text, const char *end)
 
 bool qr_careful_is_needed(void)
 {
+	return atomic_load_explicit(&qr_ground.has_devices, memory_order_relaxed);
+}
+
+void qr_careful_ask(void)
+{
 	char status[2048];
 	long got;
 
-	if (atomic_load_explicit(&qr_ground.has_devices, memory_order_relaxed))
-		return true;
+	if (qr_careful_is_needed())
+		return;
 	got = qr_host_pread(qr_ground.fds.status, status, sizeof(status), 0);
-	if (got <= 0 || !tells_of_pins(status, status + got))
-		return false;
-	atomic_store(&qr_ground.has_devices, true);
-	return true;
+	if (got > 0 && tells_of_pins(status, status + got))
+		atomic_store(&qr_ground.has_devices, true);
 }
 
-static void drop_scratch(void)
+/* The page's bytes, proven to be nobody's target; -EBUSY, or what the move said. */
+static long exchange(quire_vaddr va, void *bytes)
 {
-	(void)qr_host_madvise((const void *)qr_ground.scratch,
-			      nr_scratch * QUIRE_PAGE_BYTES, MADV_DONTNEED_LOCKED);
-	nr_scratch = 0;
+	const void *from = (const void *)qr_ground.scratch;
+	long error = qr_uffd_move(qr_ground.scratch, va.a);
+
+	if (error != 0)
+		return error;
+	memcpy(bytes, from, QUIRE_PAGE_BYTES);
+	if (qr_uffd_copy(va, 1, bytes, true) != QUIRE_OK)
+		qr_ground.port.panic(
+			qr_ground.port.ctx,
+			"the host has no memory for a page that was looked at");
+	(void)qr_host_madvise(from, QUIRE_PAGE_BYTES, MADV_DONTNEED_LOCKED);
+	return 0;
 }
 
-/* False when the page has to stay. */
-static bool release_page(uint64_t va)
+enum qr_careful_answer qr_careful_look(quire_vaddr va, void *bytes)
 {
-	uint64_t to = qr_ground.scratch + nr_scratch * QUIRE_PAGE_BYTES;
 	long error = -EBUSY;
 
-	if ((qr_ground.features & QUIRE_FEATURE_MOVE) != 0)
-		error = qr_uffd_move(to, va);
-	switch (error) {
-	case 0:
-		if (++nr_scratch == QUIRE_SCRATCH_PAGES)
-			drop_scratch();
-		return true;
-	case -EBUSY:
-		return false;
-	default:
-		(void)qr_host_madvise((const void *)va, QUIRE_PAGE_BYTES,
-				      MADV_DONTNEED_LOCKED);
-		return true;
+	if ((qr_ground.features & QUIRE_FEATURE_MOVE) != 0) {
+		qr_lock(&lock);
+		error = exchange(va, bytes);
+		qr_unlock(&lock);
 	}
-}
-
-void qr_careful_release(const struct quire_run *runs, uint32_t nr, uint64_t *kept)
-{
-	uint64_t bit = 0;
-
-	qr_lock(&lock);
-	for (uint32_t i = 0; i < nr; i++) {
-		for (uint64_t page = 0; page < runs[i].nr; page++, bit++)
-			if (!release_page(runs[i].start.a + page * QUIRE_PAGE_BYTES))
-				kept[bit / 64] |= UINT64_C(1) << bit % 64;
-	}
-	if (nr_scratch > 0)
-		drop_scratch();
-	qr_unlock(&lock);
+	if (error == 0)
+		return QR_CAREFUL_READ;
+	return error == -EBUSY ? QR_CAREFUL_PINNED : QR_CAREFUL_CANNOT_BE;
 }

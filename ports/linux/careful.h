@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* careful.h - releasing pages that a device may be writing to. */
+/* careful.h - pages that a device may be writing to are left alone. */
 #ifndef QUIRE_PORTS_LINUX_CAREFUL_H
 #define QUIRE_PORTS_LINUX_CAREFUL_H
 
 #include "quire/types.h"
 
 void qr_careful_init(void);
-/* Whether pages may be pinned for a device; for handlers. */
+/* Asks the kernel whether it counts pinned pages; after protecting, by handlers. */
+void qr_careful_ask(void);
+/* Whether pages may be pinned for a device. */
 bool qr_careful_is_needed(void);
-/* As the port's release(), for lanes. */
-void qr_careful_release(const struct quire_run *runs, uint32_t nr, uint64_t *kept);
+
+enum qr_careful_answer {
+	QR_CAREFUL_READ,      /* its bytes are in bytes, and it is protected anew */
+	QR_CAREFUL_PINNED,    /* it has to stay */
+	QR_CAREFUL_CANNOT_BE, /* no device writes there: to be read in place */
+};
+/* Looks at a protected page whose entry is BUSY. */
+enum qr_careful_answer qr_careful_look(quire_vaddr va, void *bytes);
 
 #endif

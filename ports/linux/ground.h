@@ -25,8 +25,7 @@
 #include <stdatomic.h>
 
 #define QUIRE_HEAD_BYTES    ((uint64_t)4 << 20)
-#define QUIRE_SCRATCH_PAGES 512u
-#define QUIRE_SCRATCH_BYTES (QUIRE_SCRATCH_PAGES * QUIRE_PAGE_BYTES)
+#define QUIRE_SCRATCH_BYTES QUIRE_PAGE_BYTES
 
 /* Numbers in the handlers' table, or -1. */
 struct qr_descriptors {

@@ -34,6 +34,8 @@ static void protect(void *ctx, const struct quire_run *runs, uint32_t nr, bool o
 	(void)ctx;
 	for (uint32_t i = 0; i < nr; i++)
 		qr_uffd_protect(runs[i], on);
+	if (on)
+		qr_careful_ask();
 }
 
 static void wake(void *ctx, struct quire_run run)
@@ -84,11 +86,10 @@ static void release(void *ctx, const struct quire_run *runs, uint32_t nr, uint32
 {
 	struct iovec vec[QUIRE_RUNS_MAX];
 
+	/* What is pinned does not get here: look() said so (careful.c). */
 	(void)ctx;
-	if ((flags & QUIRE_RELEASE_FORCE) == 0 && qr_careful_is_needed()) {
-		qr_careful_release(runs, nr, kept);
-		return;
-	}
+	(void)flags;
+	(void)kept;
 	for (uint32_t i = 0; i < nr; i++)
 		vec[i] = (struct iovec){(void *)runs[i].start.a, run_bytes(runs[i])};
 	drop_ranges(vec, nr);
@@ -101,6 +102,12 @@ static const void *look(void *ctx, quire_vaddr va, uint32_t prot, void *scratch)
 	long got;
 
 	(void)ctx;
+	if (qr_careful_is_needed()) {
+		enum qr_careful_answer answer = qr_careful_look(va, scratch);
+
+		if (answer != QR_CAREFUL_CANNOT_BE)
+			return answer == QR_CAREFUL_READ ? scratch : NULL;
+	}
 	if ((prot & QUIRE_READ) != 0)
 		return (const void *)va.a;
 	got = qr_host_pread(qr_ground.fds.memory, scratch, QUIRE_PAGE_BYTES, va.a);

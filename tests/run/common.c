@@ -104,10 +104,10 @@ static uint64_t word_at(uint64_t seed, size_t word, size_t period)
 		   word % period + 1);
 }
 
-static void fill(uint64_t *at, size_t bytes, uint64_t seed, size_t period)
+static void fill(uint64_t *at, size_t bytes, uint64_t seed, size_t first, size_t period)
 {
 	for (size_t i = 0; i < bytes / sizeof(*at); i++)
-		at[i] = word_at(seed, i, period);
+		at[i] = word_at(seed, first + i, period);
 }
 
 static bool match(const uint64_t *at, size_t bytes, uint64_t seed, size_t period)
@@ -120,12 +120,17 @@ static bool match(const uint64_t *at, size_t bytes, uint64_t seed, size_t period
 
 void qr_pages_fill(void *at, size_t bytes, uint64_t seed)
 {
-	fill(at, bytes, seed, WORDS_REPEATED);
+	fill(at, bytes, seed, 0, WORDS_REPEATED);
+}
+
+void qr_pages_fill_from(void *at, size_t bytes, uint64_t seed, size_t page)
+{
+	fill(at, bytes, seed, page * WORDS_A_PAGE, WORDS_REPEATED);
 }
 
 void qr_noise_fill(void *at, size_t bytes, uint64_t seed)
 {
-	fill(at, bytes, seed, WORDS_A_PAGE);
+	fill(at, bytes, seed, 0, WORDS_A_PAGE);
 }
 
 bool qr_pages_match(const void *at, size_t bytes, uint64_t seed)

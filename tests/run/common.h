@@ -50,6 +50,8 @@ void qr_pages_unmap(void *at, size_t bytes);
 /* A pattern that compresses well (a page repeats 64 words), and one that does not. */
 void qr_pages_fill(void *at, size_t bytes, uint64_t seed);
 void qr_noise_fill(void *at, size_t bytes, uint64_t seed);
+/* The part of the first pattern from that page on. */
+void qr_pages_fill_from(void *at, size_t bytes, uint64_t seed, size_t page);
 bool qr_pages_match(const void *at, size_t bytes, uint64_t seed);
 bool qr_noise_match(const void *at, size_t bytes, uint64_t seed);
 bool qr_pages_are_zero(const void *at, size_t bytes);

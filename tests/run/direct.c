@@ -14,8 +14,8 @@
 #include "common.h"
 
 #define PIECE_BYTES MIB
-#define NR_PIECES   24
-#define ROUNDS	    4
+#define NR_PIECES   16
+#define ROUNDS	    2
 
 static _Atomic bool pressure_runs;
 static char path[4096];

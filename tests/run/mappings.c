@@ -16,10 +16,11 @@
 #define GIB	   ((size_t)1 << 30)
 #define DATA_BYTES (4 * MIB)
 
-/* 256 GiB of addresses of which a page each 16 MiB is used. */
+/* 256 GiB of addresses of which a page each 256 MiB is used: each costs tables of its
+ * own, which must fit in the bound as well. */
 static void try_sparse(void)
 {
-	size_t bytes = 256 * GIB, step = 16 * MIB;
+	size_t bytes = 256 * GIB, step = 256 * MIB;
 	char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 

@@ -15,7 +15,8 @@
 #define NR_THREADS 8
 #define NR_BLOCKS  128
 #define NR_SHORT   400
-#define ROUNDS	   6
+#define NR_RANDOM  20000
+#define ROUNDS	   4
 
 struct worker {
 	pthread_t thread;
@@ -48,7 +49,7 @@ static void *add_everywhere(void *arg)
 
 	for (size_t i = 0; i < nr_counters; i += 8)
 		atomic_fetch_add(&counters[i], 1);
-	for (size_t i = 0; i < nr_counters / 8; i++) {
+	for (size_t i = 0; i < NR_RANDOM; i++) {
 		size_t at = qr_random_next(&me->random) % nr_counters;
 
 		atomic_fetch_add(&counters[at], UINT64_C(1) << 32);
@@ -72,7 +73,7 @@ static void try_shared_counters(void)
 		high += counters[i] >> 32;
 		CHECK((uint32_t)counters[i] == (i % 8 ? 0 : 4));
 	}
-	CHECK(low == nr_counters / 8 * 4 && high == nr_counters / 8 * 4);
+	CHECK(low == nr_counters / 8 * 4 && high == NR_RANDOM * 4);
 	qr_pages_unmap((void *)counters, bytes);
 }
 
@@ -143,7 +144,7 @@ static void *pass_blocks(void *arg)
 {
 	struct worker *me = arg;
 
-	for (size_t i = 0; i < 800; i++) {
+	for (size_t i = 0; i < 400; i++) {
 		size_t slot = qr_random_next(&me->random) % NR_BLOCKS;
 
 		drop_block(atomic_exchange(&exchange[slot], make_block(me)));
