@@ -69,6 +69,10 @@ static const char *check_slots(const struct qr_span *span)
 		if ((span->avail[i] != 0) != ((span->groups >> i & 1) != 0))
 			return "H3: the summary of the groups is wrong";
 	}
+	for (uint32_t page = 0; page < span->nr_pages; page++) {
+		if ((span->purged >> page & 1) != 0 && !qr_sweep_page_is_free(span, page))
+			return "H9: a page that was given back is in use";
+	}
 	if (span->used + nr_available != (int32_t)span->nr_slots)
 		return "H2: used and available slots do not add up";
 	return NULL;
@@ -115,6 +119,8 @@ static const char *check_span(const struct qr_cache *cache, const struct qr_span
 
 static const char *check_cache(const struct qr_cache *cache, size_t *nr_pages)
 {
+	size_t used_bytes = 0;
+
 	for (const struct qr_span *span = cache->all; span != NULL;
 	     span = span->all_next) {
 		const char *broken = check_span(cache, span);
@@ -122,7 +128,10 @@ static const char *check_cache(const struct qr_cache *cache, size_t *nr_pages)
 		if (broken != NULL)
 			return broken;
 		*nr_pages += span->nr_pages;
+		used_bytes += (size_t)span->used * span->slot_bytes;
 	}
+	if (used_bytes != cache->used_bytes)
+		return "H8: a cache's bytes in use do not add up";
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
 		const char *broken = check_bin(&cache->bin[cls]);
 

@@ -197,8 +197,10 @@ bool qr_heap_trim(size_t pad)
 {
 	bool any;
 
-	if (qr_cache_self != &qr_cache_none)
+	if (qr_cache_self != &qr_cache_none) {
 		qr_cache_flush(qr_cache_self);
+		qr_cache_sweep(qr_cache_self);
+	}
 	qr_heap_lock();
 	any = qr_purge_all(pad >> QR_PAGE_SHIFT) != 0;
 	qr_heap_unlock();

@@ -138,6 +138,9 @@ static void take_spans(struct qr_cache *cache, struct qr_cache *from)
 		cache->all = from->all;
 		from->all = NULL;
 	}
+	cache->used_bytes += from->used_bytes;
+	from->used_bytes = 0;
+	from->sweep_at = 0;
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++)
 		append_partial(cache, from, cls);
 }

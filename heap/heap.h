@@ -26,7 +26,9 @@
  *   H5  every page of a span of slots, and the first and last page of any other run,
  *       lead to its span by the map;
  *   H6  two neighbouring free runs differ in state (dirty, clean) or in source;
- *   H7  pages held = pages in use + dirty free + clean free.
+ *   H7  pages held = pages in use + dirty free + clean free;
+ *   H8  a cache's used_bytes is the sum of used * slot_bytes over its spans;
+ *   H9  a page whose bit in span.purged is set has no slot but available ones.
  *
  * Locking.  A cache belongs to its thread, its spans' owner fields with it: no lock.
  *   qr_heap_lock guards runs, the map's making, records, and the lists of caches.
@@ -108,7 +110,8 @@ struct qr_span {
 	int32_t watch;	/* a free that brings used down to this is an event */
 	uint32_t stamp; /* free runs: when, in milliseconds */
 	uint8_t state;
-	struct qr_span *prev, *next;	     /* partial list; free list of a size */
+	struct qr_span *prev, *next; /* partial list; free list of a size */
+	uint64_t purged;	     /* one bit for each page that was given back */
 	struct qr_span *all_prev, *all_next; /* the owner's spans; dirty runs by age */
 	/* Written by threads that free other threads' blocks. */
 	_Alignas(QR_CACHE_LINE) _Atomic uint32_t announced;
@@ -169,6 +172,9 @@ struct qr_cache {
 	void *grown;
 	struct qr_span *kept[QR_KEPT_BLOCKS]; /* those that are, first; latest last */
 	uint32_t nr_kept, kept_pages;
+	size_t used_bytes; /* in its spans */
+	size_t sweep_at;   /* used_bytes at or below this is a reason to sweep */
+	uint64_t sweep_ns; /* not before this time */
 	_Alignas(QR_CACHE_LINE) _Atomic(struct qr_span *) inbox;
 };
 
@@ -245,6 +251,16 @@ void qr_span_settle(struct qr_cache *cache, struct qr_span *span);
 void qr_span_release_empty(struct qr_cache *cache, unsigned cls);
 /* The partial span to allocate from next, made current; NULL if there is none. */
 struct qr_span *qr_span_choose(struct qr_cache *cache, unsigned cls);
+
+/* sweep.c: whole pages of available slots go back to the source. */
+void qr_cache_sweep(struct qr_cache *cache);
+/* The cache grew: from here on less is a reason to sweep. */
+void qr_sweep_arm(struct qr_cache *cache);
+/* used_bytes has come down to sweep_at. */
+void qr_sweep_check(struct qr_cache *cache);
+/* The slot is about to be used: its pages are no longer those that were given back. */
+void qr_sweep_unpurge(struct qr_span *span, uint32_t slot);
+bool qr_sweep_page_is_free(const struct qr_span *span, uint32_t page);
 
 /* refill.c: bins. */
 /* A slot, from wherever there is one; NULL without memory. */

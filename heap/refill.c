@@ -22,7 +22,7 @@ static uint32_t entries_of(uint32_t slot_bytes)
 }
 
 /* Fills the bin from the top down, so that the lowest slot is popped first. */
-static void *take_group(struct qr_bin *bin, struct qr_span *span)
+static void *take_group(struct qr_cache *cache, struct qr_bin *bin, struct qr_span *span)
 {
 	unsigned group = (unsigned)__builtin_ctzl(span->groups);
 	uint64_t avail = span->avail[group];
@@ -37,11 +37,14 @@ static void *take_group(struct qr_bin *bin, struct qr_span *span)
 		bin->entry[i].block =
 			(void *)(span->start + (size_t)slot * span->slot_bytes);
 		bin->entry[i].state = &span->slot[slot];
+		if (QR_UNLIKELY(span->purged != 0))
+			qr_sweep_unpurge(span, slot);
 	}
 	span->avail[group] = avail;
 	if (avail == 0)
 		span->groups &= span->groups - 1;
 	span->used += (int32_t)nr;
+	cache->used_bytes += (size_t)nr * span->slot_bytes;
 	bin->room = room * QR_ENTRY_BYTES;
 	return qr_bin_pop(bin, nr * QR_ENTRY_BYTES);
 }
@@ -76,7 +79,7 @@ static void *take_partial(struct qr_cache *cache, struct qr_bin *bin, unsigned c
 	if (span == NULL)
 		return NULL;
 	bin->span = span;
-	return take_group(bin, span);
+	return take_group(cache, bin, span);
 }
 
 static void *take_drained(struct qr_cache *cache, struct qr_bin *bin, unsigned cls)
@@ -100,6 +103,7 @@ static void *take_new(struct qr_cache *cache, struct qr_bin *bin, unsigned cls)
 {
 	if (qr_span_create(cache, cls) == NULL)
 		return NULL;
+	qr_sweep_arm(cache);
 	return take_partial(cache, bin, cls);
 }
 
@@ -111,7 +115,7 @@ static void *refill(struct qr_cache *cache, unsigned cls)
 	if (bin->height != 0)
 		return qr_bin_pop(bin, bin->height);
 	if (bin->span != NULL && bin->span->groups != 0)
-		return take_group(bin, bin->span);
+		return take_group(cache, bin, bin->span);
 	qr_bin_retreat(cache, bin);
 	slot = take_partial(cache, bin, cls);
 	if (slot == NULL)

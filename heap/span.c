@@ -108,6 +108,7 @@ static void describe(struct qr_span *span, unsigned cls, const struct qr_run *ru
 	span->cls = (uint8_t)cls;
 	span->kind = QR_SPAN_SLOTS;
 	span->used = 0;
+	span->purged = 0;
 	span->inbox_next = NULL;
 	atomic_init(&span->announced, 0);
 	fill_groups(span);
@@ -194,8 +195,11 @@ void qr_span_put(struct qr_cache *cache, struct qr_span *span, uint32_t slot)
 {
 	span->avail[slot / QR_GROUP_SLOTS] |= (uint64_t)1 << (slot % QR_GROUP_SLOTS);
 	span->groups |= (uint64_t)1 << (slot / QR_GROUP_SLOTS);
+	cache->used_bytes -= span->slot_bytes;
 	if (QR_UNLIKELY(--span->used <= span->watch))
 		qr_span_event(cache, span);
+	if (QR_UNLIKELY(cache->used_bytes < cache->sweep_at))
+		qr_sweep_check(cache);
 }
 
 void qr_span_settle(struct qr_cache *cache, struct qr_span *span)
@@ -266,6 +270,7 @@ void qr_span_gather(struct qr_cache *cache, struct qr_span *span)
 	for (uint32_t slot = 0; slot < span->nr_slots && nr < announced; slot += 8)
 		nr += gather_eight(span, slot);
 	span->used -= (int32_t)nr;
+	cache->used_bytes -= (size_t)nr * span->slot_bytes;
 	announced = atomic_fetch_sub_explicit(&span->announced, nr, memory_order_acq_rel);
 	if (announced != nr)
 		qr_span_post(span);

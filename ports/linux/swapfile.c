@@ -21,11 +21,14 @@
 
 struct swapfile {
 	int fd;
-	bool is_cached; /* without O_DIRECT */
+	bool is_cached;		     /* without O_DIRECT */
+	_Atomic uint64_t nr_extents; /* as far as this process has written it */
 };
 
 static struct swapfile files[QUIRE_SWAPFILES];
 static _Atomic uint32_t nr_files;
+/* What this process has made its files grow to, together: the bound is on that. */
+static _Atomic uint64_t own_extents;
 /* Transfers so far, for the failures that tests ask for. */
 static _Atomic uint64_t nr_reads, nr_writes;
 
@@ -86,7 +89,8 @@ enum quire_status qr_swapfile_open(void *ctx, uint32_t area, uint64_t *nr_extent
 	long fd;
 
 	(void)ctx;
-	if (area != nr_files || area >= QUIRE_SWAPFILES)
+	if (area != nr_files || area >= QUIRE_SWAPFILES ||
+	    (limit != 0 && own_extents >= limit))
 		return QUIRE_NO_SPACE;
 	fd = open_either(area, O_DIRECT);
 	is_cached = fd == -EINVAL;
@@ -96,7 +100,9 @@ enum quire_status qr_swapfile_open(void *ctx, uint32_t area, uint64_t *nr_extent
 		return fd == -ENOSPC || fd == -EDQUOT ? QUIRE_NO_SPACE : QUIRE_IO;
 	open_to_children(fd);
 	hold(fd);
-	files[area] = (struct swapfile){(int)fd, is_cached};
+	files[area].fd = (int)fd;
+	files[area].is_cached = is_cached;
+	files[area].nr_extents = 0;
 	nr_files++;
 	*nr_extents = limit != 0 ? limit : UINT32_MAX;
 	return QUIRE_OK;
@@ -159,6 +165,25 @@ static enum quire_status transfer(long call, const struct swapfile *file,
 	return QUIRE_OK;
 }
 
+/* Lets the file grow to extent, as far as the bound goes; lanes may ask at a time. */
+static bool may_grow(struct swapfile *file, uint64_t extent)
+{
+	const uint64_t limit = qr_ground.settings.swap_bytes >> QUIRE_EXTENT_SHIFT;
+	uint64_t had = file->nr_extents;
+
+	while (extent >= had) {
+		uint64_t more = extent + 1 - had;
+
+		if (limit != 0 && own_extents + more > limit)
+			return false;
+		if (!atomic_compare_exchange_strong(&file->nr_extents, &had, extent + 1))
+			continue;
+		own_extents += more;
+		break;
+	}
+	return true;
+}
+
 enum quire_status qr_swapfile_write(void *ctx, uint32_t area, uint64_t extent,
 				    const quire_pfn *pfns, uint32_t nr)
 {
@@ -169,6 +194,8 @@ enum quire_status qr_swapfile_write(void *ctx, uint32_t area, uint64_t extent,
 	(void)ctx;
 	if (++nr_writes == qr_ground.settings.fail_swap_write)
 		return QUIRE_IO;
+	if (!may_grow(&files[area], extent))
+		return QUIRE_NO_SPACE;
 	for (uint32_t i = 0; i < nr; i++)
 		vec[i] = (struct iovec){qr_ground.port.direct +
 						((size_t)pfns[i].n << QUIRE_PAGE_SHIFT),
@@ -240,4 +267,5 @@ void qr_swapfile_adopt(const int *fds, uint32_t nr)
 	for (uint32_t i = 0; i < nr; i++)
 		files[i].fd = fds[i];
 	nr_files = nr;
+	own_extents = 0;
 }

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 C23 = {"free_sized", "free_aligned_sized"}
-CPP_ALLOCATION = re.compile(r"_Z(n|d)[aw]")  # operator new and delete, in all forms
+CPP_ALLOCATION = re.compile(r"_Z(nw|na|dl|da)[A-Za-z0-9_]+$")
 
 
 def run(*words):

@@ -20,7 +20,7 @@ import tree
 
 MAY_NEED = set("memcpy memmove memset memcmp qr_assert_failed".split())
 FLAGS = [
-    *"-std=c17 -O2 -ffreestanding -nostdlib -fno-builtin -fno-stack-protector".split(),
+    *"-std=c17 -O2 -ffreestanding -nostdlib -fno-builtin -fno-stack-protector -fno-pie".split(),
     *"-mgeneral-regs-only -I. -Iinclude".split(),
 ]
 CALL = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"', re.M)

@@ -1,18 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""Checks that a report is JSON and holds a time series: report_check.py FILE LEAST."""
+"""Checks that a report is JSON and holds a time series: report_check.py FILE LEAST.
+
+The series is rows of numbers, one for each sample, and the names of their columns.
+"""
 
 import json
 import sys
 
 
-def longest_series(value):
-    """The length of the longest list of objects anywhere in the value."""
-    if isinstance(value, dict):
-        return max((longest_series(v) for v in value.values()), default=0)
-    if isinstance(value, list):
-        own = len(value) if value and all(isinstance(v, dict) for v in value) else 0
-        return max([own] + [longest_series(v) for v in value])
-    return 0
+def series_fault(report, least):
+    """What is wrong with the time series, or None."""
+    columns, samples = report.get("sample_columns"), report.get("samples")
+    if not isinstance(columns, list) or not isinstance(samples, list):
+        return "it holds no time series"
+    if len(samples) < least:
+        return f"it has fewer than {least} samples in a row"
+    if any(len(row) != len(columns) for row in samples):
+        return "a sample does not have the columns that are named"
+    if not all(isinstance(value, int) for row in samples for value in row):
+        return "a sample holds something other than numbers"
+    times = [row[columns.index(name)] for name in columns[:1] for row in samples]
+    if times != sorted(times) or times[0] == times[-1]:
+        return "its samples are not in the order of time"
+    return None
 
 
 def main(path, least):
@@ -21,8 +31,9 @@ def main(path, least):
             report = json.load(file)
     except (OSError, ValueError) as error:
         sys.exit(f"the report cannot be read: {error}")
-    if longest_series(report) < least:
-        sys.exit(f"the report has fewer than {least} samples in a row")
+    fault = series_fault(report, least)
+    if fault:
+        sys.exit(f"the report: {fault}")
 
 
 main(sys.argv[1], int(sys.argv[2]))

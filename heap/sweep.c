@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* sweep.c - pages of spans that are in use, but in which nothing is.
+ *
+ * Model.  Blocks freed at random leave spans with a few in use each, which can serve
+ * only their own class.  Since nothing lies in an available slot, a page that holds
+ * available slots alone can be given back while its span lives on; the next use of it
+ * is a page fault.
+ * A cache is swept when the bytes in use have come down by a third since it last grew or
+ * was swept: a sweep looks at every span, and finds little where nothing shrank.  Sweeps
+ * take at most a third of the time, however a program's use swings.
+ *
+ * Locking.  None: spans are their owner's, and nobody has a block in the pages.
+ */
+#include "heap/heap.h"
+
+#include <time.h>
+
+/* Caches with less in use have nothing to give that is worth a system call. */
+#define SWEEP_LEAST ((size_t)1 << 20)
+/* Time without sweeps after one, as a multiple of what it took. */
+#define REST 2u
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Whether slots [first, last] are all available. */
+static bool all_available(const struct qr_span *span, uint32_t first, uint32_t last)
+{
+	for (uint32_t group = first / QR_GROUP_SLOTS; group <= last / QR_GROUP_SLOTS;
+	     group++) {
+		uint64_t mask = ~(uint64_t)0;
+
+		if (group == first / QR_GROUP_SLOTS)
+			mask &= ~(uint64_t)0 << (first % QR_GROUP_SLOTS);
+		if (group == last / QR_GROUP_SLOTS)
+			mask &= ~(uint64_t)0 >>
+				(QR_GROUP_SLOTS - 1 - last % QR_GROUP_SLOTS);
+		if ((~span->avail[group] & mask) != 0)
+			return false;
+	}
+	return true;
+}
+
+bool qr_sweep_page_is_free(const struct qr_span *span, uint32_t page)
+{
+	uint32_t start = page * (uint32_t)QR_PAGE_BYTES;
+	uint32_t end = start + (uint32_t)QR_PAGE_BYTES;
+	uint32_t last;
+
+	/* Behind the last slot nothing was ever written. */
+	if (start >= span->limit)
+		return false;
+	last = (end - 1) / span->slot_bytes;
+	if (last >= span->nr_slots)
+		last = span->nr_slots - 1;
+	return all_available(span, start / span->slot_bytes, last);
+}
+
+static void purge_pages(struct qr_span *span, uint32_t first, uint32_t end)
+{
+	const struct qr_heap_pages *pages = qr_source_at(span->source);
+
+	if (first == end)
+		return;
+	(void)pages->purge(pages->ctx, (void *)(span->start + first * QR_PAGE_BYTES),
+			   (end - first) * QR_PAGE_BYTES);
+	for (uint32_t page = first; page < end; page++)
+		span->purged |= (uint64_t)1 << page;
+}
+
+static void sweep_span(struct qr_span *span)
+{
+	uint32_t first = 0;
+
+	for (uint32_t page = 0; page < span->nr_pages; page++) {
+		bool purged = (span->purged >> page & 1) != 0;
+
+		if (!purged && qr_sweep_page_is_free(span, page))
+			continue;
+		purge_pages(span, first, page);
+		first = page + 1;
+	}
+	purge_pages(span, first, span->nr_pages);
+}
+
+void qr_cache_sweep(struct qr_cache *cache)
+{
+	for (struct qr_span *span = cache->all; span != NULL; span = span->all_next) {
+		if (span->groups != 0)
+			sweep_span(span);
+	}
+}
+
+void qr_sweep_arm(struct qr_cache *cache)
+{
+	size_t third = cache->used_bytes / 3;
+
+	if (cache->used_bytes < SWEEP_LEAST)
+		return;
+	if (cache->sweep_at < cache->used_bytes - third)
+		cache->sweep_at = cache->used_bytes - third;
+}
+
+void qr_sweep_check(struct qr_cache *cache)
+{
+	uint64_t start = now_ns();
+	uint64_t end;
+
+	/* Looked at again a little later. */
+	if (start < cache->sweep_ns) {
+		cache->sweep_at -= cache->sweep_at / 64 + 1;
+		return;
+	}
+	qr_cache_sweep(cache);
+	end = now_ns();
+	cache->sweep_ns = end + REST * (end - start);
+	cache->sweep_at = cache->used_bytes - cache->used_bytes / 3;
+	if (cache->sweep_at < SWEEP_LEAST / 16)
+		cache->sweep_at = 0;
+}
+
+void qr_sweep_unpurge(struct qr_span *span, uint32_t slot)
+{
+	uint32_t start = slot * span->slot_bytes;
+	uint32_t first = start >> QR_PAGE_SHIFT;
+	uint32_t last = (start + span->slot_bytes - 1) >> QR_PAGE_SHIFT;
+
+	for (uint32_t page = first; page <= last; page++)
+		span->purged &= ~((uint64_t)1 << page);
+}
