@@ -16,6 +16,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
 	KEY_RAM = 256,
@@ -209,16 +210,43 @@ static int place_note(const struct qr_swap_place *place, struct quire_settings *
 	return 0;
 }
 
-/* "PATH" or "PATH,SIZE", where a comma in the path is one that no size follows. */
+/* The comma before SIZE, or NULL.  What begins as a number or is nothing is meant as a
+ * size, unless the whole names a folder. */
+static const char *size_find(const char *text)
+{
+	const char *comma = strrchr(text, ',');
+	struct stat st;
+
+	if (!comma || !strchr("+-0123456789", comma[1]))
+		return NULL;
+	return stat(text, &st) == 0 && S_ISDIR(st.st_mode) ? NULL : comma;
+}
+
+static int swap_size_read(const char *text, uint64_t *bytes)
+{
+	const char *wrong = qr_size_parse(text, 0, bytes);
+
+	if (wrong)
+		return fail("--swap: SIZE", text, wrong);
+	if (*bytes < QUIRE_EXTENT_BYTES)
+		return qr_cli_fail(QR_EXIT_QUIRE,
+				   "--swap: SIZE: '%s' is too little: at least %zuK is "
+				   "needed",
+				   text, QUIRE_EXTENT_BYTES / 1024);
+	return 0;
+}
+
+/* "PATH" or "PATH,SIZE". */
 static int file_read(const char *text, const char *word, struct quire_settings *settings)
 {
 	struct qr_swap_place place;
 	char path[PATH_MAX];
-	const char *comma = strrchr(text, ',');
-	size_t bytes = strlen(text);
+	const char *comma = size_find(text);
+	size_t bytes = comma ? (size_t)(comma - text) : strlen(text);
+	int status = comma ? swap_size_read(comma + 1, &settings->swap_bytes) : 0;
 
-	if (comma && !qr_size_parse(comma + 1, 0, &settings->swap_bytes))
-		bytes = (size_t)(comma - text);
+	if (status)
+		return status;
 	if (bytes == 0 || bytes >= sizeof(path))
 		return fail("--swap", word, "is not file:PATH[,SIZE]");
 	memcpy(path, text, bytes);

@@ -172,9 +172,11 @@ struct qr_cache {
 	void *grown;
 	struct qr_span *kept[QR_KEPT_BLOCKS]; /* those that are, first; latest last */
 	uint32_t nr_kept, kept_pages;
-	size_t used_bytes; /* in its spans */
-	size_t sweep_at;   /* used_bytes at or below this is a reason to sweep */
-	uint64_t sweep_ns; /* not before this time */
+	size_t used_bytes;    /* in its spans */
+	size_t sweep_at;      /* used_bytes at or below this is a reason to sweep */
+	int64_t sweep_credit; /* nanoseconds that sweeps may take */
+	uint64_t sweep_ns;    /* time of the last look at the credit */
+	uint64_t swept_ns;    /* time of the last sweep's end */
 	_Alignas(QR_CACHE_LINE) _Atomic(struct qr_span *) inbox;
 };
 
@@ -259,7 +261,7 @@ void qr_sweep_arm(struct qr_cache *cache);
 /* used_bytes has come down to sweep_at. */
 void qr_sweep_check(struct qr_cache *cache);
 /* The slot is about to be used: its pages are no longer those that were given back. */
-void qr_sweep_unpurge(struct qr_span *span, uint32_t slot);
+void qr_sweep_unpurge(struct qr_cache *cache, struct qr_span *span, uint32_t slot);
 bool qr_sweep_page_is_free(const struct qr_span *span, uint32_t page);
 
 /* refill.c: bins. */

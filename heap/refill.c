@@ -38,7 +38,7 @@ static void *take_group(struct qr_cache *cache, struct qr_bin *bin, struct qr_sp
 			(void *)(span->start + (size_t)slot * span->slot_bytes);
 		bin->entry[i].state = &span->slot[slot];
 		if (QR_UNLIKELY(span->purged != 0))
-			qr_sweep_unpurge(span, slot);
+			qr_sweep_unpurge(cache, span, slot);
 	}
 	span->avail[group] = avail;
 	if (avail == 0)

@@ -6,8 +6,10 @@
  * available slots alone can be given back while its span lives on; the next use of it
  * is a page fault.
  * A cache is swept when the bytes in use have come down by a third since it last grew or
- * was swept: a sweep looks at every span, and finds little where nothing shrank.  Sweeps
- * take at most a third of the time, however a program's use swings.
+ * was swept: a sweep looks at every span, and finds little where nothing shrank.
+ * Sweeps live on credit, which grows with time to a limit.  A page that was given back
+ * and is used again soon after was given back in vain, and costs credit too: a program
+ * whose use swings fast is left alone.
  *
  * Locking.  None: spans are their owner's, and nobody has a block in the pages.
  */
@@ -17,8 +19,12 @@
 
 /* Caches with less in use have nothing to give that is worth a system call. */
 #define SWEEP_LEAST ((size_t)1 << 20)
-/* Time without sweeps after one, as a multiple of what it took. */
-#define REST 2u
+/* One nanosecond of sweeping for so many that pass. */
+#define CREDIT_RATE 4
+#define CREDIT_MAX  ((int64_t)100000000)
+/* For a page used again within SOON: ten times what a page fault takes. */
+#define PENALTY ((int64_t)10000)
+#define SOON	((uint64_t)1000000000)
 
 static uint64_t now_ns(void)
 {
@@ -106,30 +112,46 @@ void qr_sweep_arm(struct qr_cache *cache)
 		cache->sweep_at = cache->used_bytes - third;
 }
 
+static void earn_credit(struct qr_cache *cache, uint64_t now)
+{
+	uint64_t passed = now - cache->sweep_ns;
+
+	if (passed > SOON * 100)
+		passed = SOON * 100;
+	cache->sweep_ns = now;
+	cache->sweep_credit += (int64_t)(passed / CREDIT_RATE);
+	if (cache->sweep_credit > CREDIT_MAX)
+		cache->sweep_credit = CREDIT_MAX;
+}
+
 void qr_sweep_check(struct qr_cache *cache)
 {
 	uint64_t start = now_ns();
-	uint64_t end;
 
-	/* Looked at again a little later. */
-	if (start < cache->sweep_ns) {
-		cache->sweep_at -= cache->sweep_at / 64 + 1;
+	earn_credit(cache, start);
+	if (cache->sweep_credit <= 0) {
+		/* Looked at again a little later. */
+		cache->sweep_at -= cache->sweep_at / 16 + 1;
 		return;
 	}
 	qr_cache_sweep(cache);
-	end = now_ns();
-	cache->sweep_ns = end + REST * (end - start);
+	cache->swept_ns = now_ns();
+	cache->sweep_credit -= (int64_t)(cache->swept_ns - start);
 	cache->sweep_at = cache->used_bytes - cache->used_bytes / 3;
 	if (cache->sweep_at < SWEEP_LEAST / 16)
 		cache->sweep_at = 0;
 }
 
-void qr_sweep_unpurge(struct qr_span *span, uint32_t slot)
+void qr_sweep_unpurge(struct qr_cache *cache, struct qr_span *span, uint32_t slot)
 {
 	uint32_t start = slot * span->slot_bytes;
 	uint32_t first = start >> QR_PAGE_SHIFT;
 	uint32_t last = (start + span->slot_bytes - 1) >> QR_PAGE_SHIFT;
+	uint64_t mask = (~(uint64_t)0 << first) & (~(uint64_t)0 >> (63 - last));
 
-	for (uint32_t page = first; page <= last; page++)
-		span->purged &= ~((uint64_t)1 << page);
+	if ((span->purged & mask) == 0)
+		return;
+	if (now_ns() - cache->swept_ns < SOON)
+		cache->sweep_credit -= PENALTY * qr_count_bits(span->purged & mask);
+	span->purged &= ~mask;
 }

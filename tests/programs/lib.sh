@@ -195,9 +195,9 @@ step() {
 	"$measure" -o "$record" -t "$limit_s" -- "${prefix[@]}" "$@"
 }
 
-# Runs the work once in the given mode.  A failing command in it ends it.
+# Runs the work once in the given mode and leaves its $status.  A failing command in it
+# ends it; so this must not be called where bash passes over failures (if, ||).
 run_mode() {
-	local status=0
 	mode=$1
 	rm -rf "${work:?}/$mode" "$work/rec/$mode."*
 	mkdir -p "$work/$mode"
@@ -209,7 +209,6 @@ run_mode() {
 	) >"$work/rec/$mode.log" 2>&1
 	status=$?
 	set -e
-	return $status
 }
 
 seconds() { printf '%d.%d' $(($1 / 1000)) $(($1 % 1000 / 100)); }
@@ -294,8 +293,8 @@ judge() {
 
 # Two plain runs must agree, or a comparison with a third would show nothing.
 check_plain_twice() {
-	local status=0
-	run_mode again || status=$?
+	local status
+	run_mode again
 	judge again "$status" "$case_name, plain twice"
 }
 
@@ -306,14 +305,13 @@ check_ratios() {
 			quire_missing "$case_name at $ratio %"
 			continue
 		fi
-		status=0
-		run_mode "quire-$ratio" || status=$?
+		run_mode "quire-$ratio"
 		judge "quire-$ratio" "$status" "$case_name at $ratio %"
 	done
 }
 
 case_main() {
-	local need status=0
+	local need status
 	while (($# > 0)); do
 		take_option "$@"
 		((taken > 0)) || usage
@@ -329,7 +327,7 @@ case_main() {
 	done
 	find_python
 	case_prepare
-	run_mode plain || status=$?
+	run_mode plain
 	if ((status != 0)); then
 		failed "$case_name, plain: exit $status: $(tail -n 3 "$work/rec/plain.log")"
 		finish

@@ -52,7 +52,7 @@ for name in "${cases[@]}"; do
 		exit 2
 	}
 	bash "$lib_dir/$name.sh" "${pass_on[@]}" 2>&1 | tee "$log" |
-		grep -v '^[0-9]* passed, [0-9]* failed, [0-9]* skipped$' || true
+		grep --line-buffered -v '^[0-9]* passed, [0-9]* failed, [0-9]* skipped$' || true
 	add_closing_line "$name"
 done
 finish

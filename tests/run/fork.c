@@ -5,7 +5,6 @@
 #define _GNU_SOURCE 1
 
 #include <errno.h>
-#include <grp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,8 +16,6 @@
 #include <unistd.h>
 
 #include "common.h"
-
-#define NOBODY 65534
 
 static size_t data_bytes(void)
 {
@@ -358,39 +355,6 @@ static void try_shared(void)
 	qr_pages_unmap(shared, MIB);
 }
 
-static void drop_privilege(void)
-{
-	CHECK(setgroups(0, NULL) == 0);
-	CHECK(setresgid(NOBODY, NOBODY, NOBODY) == 0);
-	CHECK(setresuid(NOBODY, NOBODY, NOBODY) == 0);
-}
-
-/* A server gives its privilege up after the start, and forks later. */
-static void try_dropped_privilege(void)
-{
-	char *data = filled_data(83);
-	pid_t pid;
-
-	if (geteuid() != 0) {
-		qr_check_skip("dropped-privilege: not root, nothing to drop");
-		qr_pages_unmap(data, data_bytes());
-		return;
-	}
-	pid = fork();
-	if (pid == 0) {
-		drop_privilege();
-		CHECK(qr_pages_match(data, data_bytes(), 83));
-		pid = fork();
-		if (pid == 0)
-			check_and_rewrite(data, 83, 84);
-		CHECK(qr_child_wait(pid) == 0);
-		check_and_rewrite(data, 83, 85);
-	}
-	CHECK(qr_child_wait(pid) == 0);
-	CHECK(qr_pages_match(data, data_bytes(), 83));
-	qr_pages_unmap(data, data_bytes());
-}
-
 int main(int argc, char **argv)
 {
 	static const struct trial trials[] = {
@@ -400,7 +364,7 @@ int main(int argc, char **argv)
 		{"siblings", try_siblings}, {"orphan", try_orphan},
 		{"threads", try_threads},   {"threads-in-child", try_threads_in_child},
 		{"heap", try_heap},	    {"advice", try_advice},
-		{"shared", try_shared},	    {"dropped-privilege", try_dropped_privilege},
+		{"shared", try_shared},
 	};
 
 	return TRIALS_RUN(trials, argc, argv);
