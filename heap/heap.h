@@ -110,6 +110,7 @@ struct qr_span {
 	int32_t watch;	/* a free that brings used down to this is an event */
 	uint32_t stamp; /* free runs: when, in milliseconds */
 	uint8_t state;
+	bool swept; /* some slots were available when it was last looked at */
 	struct qr_span *prev, *next; /* partial list; free list of a size */
 	uint64_t purged;	     /* one bit for each page that was given back */
 	struct qr_span *all_prev, *all_next; /* the owner's spans; dirty runs by age */
@@ -255,7 +256,8 @@ void qr_span_release_empty(struct qr_cache *cache, unsigned cls);
 struct qr_span *qr_span_choose(struct qr_cache *cache, unsigned cls);
 
 /* sweep.c: whole pages of available slots go back to the source. */
-void qr_cache_sweep(struct qr_cache *cache);
+/* all: also of spans that the last sweep did not see shrinking. */
+void qr_cache_sweep(struct qr_cache *cache, bool all);
 /* The cache grew: from here on less is a reason to sweep. */
 void qr_sweep_arm(struct qr_cache *cache);
 /* used_bytes has come down to sweep_at. */

@@ -109,6 +109,7 @@ static void describe(struct qr_span *span, unsigned cls, const struct qr_run *ru
 	span->kind = QR_SPAN_SLOTS;
 	span->used = 0;
 	span->purged = 0;
+	span->swept = false;
 	span->inbox_next = NULL;
 	atomic_init(&span->announced, 0);
 	fill_groups(span);

@@ -5,8 +5,10 @@
  * only their own class.  Since nothing lies in an available slot, a page that holds
  * available slots alone can be given back while its span lives on; the next use of it
  * is a page fault.
- * A cache is swept when the bytes in use have come down by a third since it last grew or
- * was swept: a sweep looks at every span, and finds little where nothing shrank.
+ * A cache is swept when the bytes in use have come down by a fifth since it last grew or
+ * was swept.  A sweep looks at every span, but takes pages only of those that the last
+ * one saw with available slots: where blocks are freed in the order in which they were
+ * allocated, spans are empty before that, and are released as a whole.
  * Sweeps live on credit, which grows with time to a limit.  A page that was given back
  * and is used again soon after was given back in vain, and costs credit too: a program
  * whose use swings fast is left alone.
@@ -19,6 +21,8 @@
 
 /* Caches with less in use have nothing to give that is worth a system call. */
 #define SWEEP_LEAST ((size_t)1 << 20)
+/* A sweep for each time that so much of what is in use goes. */
+#define PART 5
 /* One nanosecond of sweeping for so many that pass. */
 #define CREDIT_RATE 4
 #define CREDIT_MAX  ((int64_t)100000000)
@@ -94,22 +98,21 @@ static void sweep_span(struct qr_span *span)
 	purge_pages(span, first, span->nr_pages);
 }
 
-void qr_cache_sweep(struct qr_cache *cache)
+void qr_cache_sweep(struct qr_cache *cache, bool all)
 {
 	for (struct qr_span *span = cache->all; span != NULL; span = span->all_next) {
-		if (span->groups != 0)
+		if (span->groups != 0 && (span->swept || all))
 			sweep_span(span);
+		span->swept = span->groups != 0;
 	}
 }
 
 void qr_sweep_arm(struct qr_cache *cache)
 {
-	size_t third = cache->used_bytes / 3;
+	size_t less = cache->used_bytes - cache->used_bytes / PART;
 
-	if (cache->used_bytes < SWEEP_LEAST)
-		return;
-	if (cache->sweep_at < cache->used_bytes - third)
-		cache->sweep_at = cache->used_bytes - third;
+	if (cache->used_bytes >= SWEEP_LEAST && cache->sweep_at < less)
+		cache->sweep_at = less;
 }
 
 static void earn_credit(struct qr_cache *cache, uint64_t now)
@@ -134,10 +137,10 @@ void qr_sweep_check(struct qr_cache *cache)
 		cache->sweep_at -= cache->sweep_at / 16 + 1;
 		return;
 	}
-	qr_cache_sweep(cache);
+	qr_cache_sweep(cache, false);
 	cache->swept_ns = now_ns();
 	cache->sweep_credit -= (int64_t)(cache->swept_ns - start);
-	cache->sweep_at = cache->used_bytes - cache->used_bytes / 3;
+	cache->sweep_at = cache->used_bytes - cache->used_bytes / PART;
 	if (cache->sweep_at < SWEEP_LEAST / 16)
 		cache->sweep_at = 0;
 }

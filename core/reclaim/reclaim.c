@@ -15,15 +15,16 @@
 /* The share of the store is looked at each time so many pages came in. */
 #define SHARE_PERIOD 1024u
 
-/* Of the pages that come in, one in so many may come from a device before the store
- * grows; below one in SELDOM it shrinks.  A device costs some 15 times a page from the
- * store. */
-#define OFTEN  16u
-#define SELDOM 128u
+/* The store grows when transfers took more than one part in DEAR of the time in faults,
+ * and shrinks when they took less than one in CHEAP: then what is written out is hardly
+ * read again, and frames are worth more.  It grows fast and shrinks slowly, for a page
+ * that has to be read back from a device costs up to fifty times one from the store. */
+#define DEAR  10u
+#define CHEAP 40u
 
 /* Steps and bounds of the store's share of all frames. */
-#define SHARE_STEP     64u
-#define SHARE_FIRST(n) ((n) / 2)
+#define SHARE_UP(n)    ((n) / 16)
+#define SHARE_DOWN(n)  ((n) / 128)
 #define SHARE_LEAST(n) ((n) / 16)
 #define SHARE_MOST(n)  ((n) - (n) / 6)
 
@@ -43,24 +44,25 @@ void qr_reclaim_init(struct quire_reclaim *reclaim, struct quire_space *space,
 	reclaim->hand = space->areas.floor;
 	reclaim->is_fixed = store_frames != 0;
 	reclaim->target = reclaim->is_fixed ? store_frames
-					    : SHARE_FIRST(space->zone->buddy.nr_frames);
+					    : SHARE_MOST(space->zone->buddy.nr_frames);
 }
 
 static void adjust_share(struct quire_reclaim *reclaim)
 {
 	const struct quire_stats *stats = reclaim->space->stats;
 	uint32_t nr_frames = reclaim->space->zone->buddy.nr_frames;
-	uint64_t in = stats->pages_in - reclaim->seen_in;
-	uint64_t device = stats->extents_in - reclaim->seen_device;
+	uint64_t swap_ns = stats->swap_ns - reclaim->seen_swap_ns;
+	uint64_t fault_ns = stats->fault_ns - reclaim->seen_fault_ns;
 
-	if (reclaim->is_fixed || in < SHARE_PERIOD)
+	if (reclaim->is_fixed || stats->pages_in - reclaim->seen_in < SHARE_PERIOD)
 		return;
-	if (device * OFTEN > in && reclaim->target < SHARE_MOST(nr_frames))
-		reclaim->target += nr_frames / SHARE_STEP;
-	else if (device * SELDOM < in && reclaim->target > SHARE_LEAST(nr_frames))
-		reclaim->target -= nr_frames / SHARE_STEP;
+	if (swap_ns * DEAR > fault_ns && reclaim->target < SHARE_MOST(nr_frames))
+		reclaim->target += SHARE_UP(nr_frames);
+	else if (swap_ns * CHEAP < fault_ns && reclaim->target > SHARE_LEAST(nr_frames))
+		reclaim->target -= SHARE_DOWN(nr_frames);
 	reclaim->seen_in = stats->pages_in;
-	reclaim->seen_device = stats->extents_in;
+	reclaim->seen_swap_ns = stats->swap_ns;
+	reclaim->seen_fault_ns = stats->fault_ns;
 }
 
 bool qr_reclaim_store_is_full(const struct quire_reclaim *reclaim)

@@ -16,7 +16,7 @@
  *
  * The share of the store.  Frames and store compete for the same memory.  With no device
  * the store takes what compressing gains.  With one, target bounds it: it grows while
- * the device is read too often and shrinks while it is hardly read at all.
+ * transfers take too much of the time in faults, and shrinks while they take hardly any.
  *
  * Locking.  The machine's lock on entry and exit; all calls let go of it.
  */
@@ -33,7 +33,7 @@ struct quire_reclaim {
 	bool is_active;	     /* between the low and the high watermark */
 	bool is_fixed;	     /* the store's bound was given */
 	uint32_t target;     /* frames the store may hold before it spills */
-	uint64_t seen_evicted, seen_in, seen_device; /* at the last look at the share */
+	uint64_t seen_in, seen_swap_ns, seen_fault_ns; /* at the last look at the share */
 };
 
 /* store_frames 0: by what pays. */

@@ -14,12 +14,15 @@
  * was opened past the page cache (names_open.c), or the kernel counts pages of this
  * process as pinned for good.  The latter is asked after the batch was protected.
  *
- * Without UFFDIO_MOVE (before Linux 6.8) nothing tells, and what may be written stays. */
+ * Without UFFDIO_MOVE (before Linux 6.8) the kernel does not tell.  The buffers of reads
+ * in progress are known then (hold.c), and stay; once pages may be pinned for longer than
+ * a call lasts (asynchronous I/O, registered buffers), all that may be written stays. */
 #include "ports/linux/careful.h"
 
 #include "core/base/lock.h"
 #include "core/base/memory.h"
 #include "ports/linux/ground.h"
+#include "ports/linux/hold.h"
 #include "ports/linux/sys.h"
 #include "ports/linux/uffd.h"
 
@@ -62,7 +65,14 @@ void qr_careful_ask(void)
 		return;
 	got = qr_host_pread(qr_ground.fds.status, status, sizeof(status), 0);
 	if (got > 0 && tells_of_pins(status, status + got))
-		atomic_store(&qr_ground.has_devices, true);
+		qr_careful_begin(true);
+}
+
+void qr_careful_begin(bool is_async)
+{
+	if (is_async)
+		atomic_store(&qr_ground.has_async_devices, true);
+	atomic_store(&qr_ground.has_devices, true);
 }
 
 /* The page's bytes, proven to be nobody's target; -EBUSY, or what the move said. */
@@ -90,6 +100,8 @@ enum qr_careful_answer qr_careful_look(quire_vaddr va, void *bytes)
 		qr_lock(&lock);
 		error = exchange(va, bytes);
 		qr_unlock(&lock);
+	} else if (!qr_ground.has_async_devices && !qr_hold_has(va)) {
+		return QR_CAREFUL_CANNOT_BE;
 	}
 	if (error == 0)
 		return QR_CAREFUL_READ;

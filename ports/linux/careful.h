@@ -8,6 +8,8 @@
 void qr_careful_init(void);
 /* Asks the kernel whether it counts pinned pages; after protecting, by handlers. */
 void qr_careful_ask(void);
+/* From here on pages may be pinned: while a call of the program's lasts, or longer. */
+void qr_careful_begin(bool is_async);
 /* Whether pages may be pinned for a device. */
 bool qr_careful_is_needed(void);
 

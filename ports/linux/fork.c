@@ -20,6 +20,7 @@
 #include "ports/linux/ground.h"
 #include "ports/linux/handler.h"
 #include "ports/linux/handover.h"
+#include "ports/linux/hold.h"
 #include "ports/linux/next.h"
 #include "ports/linux/pin.h"
 #include "ports/linux/seat.h"
@@ -199,6 +200,7 @@ static void reset_for_child(void)
 	qr_enter_reset();
 	qr_doorbell_init();
 	qr_careful_init();
+	qr_hold_reset();
 	qr_fork_init();
 	qr_handler_forget();
 	atomic_store(&qr_ground.has_locks, false);

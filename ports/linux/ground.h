@@ -40,6 +40,8 @@ struct qr_ground {
 	_Atomic bool is_managed;
 	/* A descriptor may be open by which a device writes to pages. */
 	_Atomic bool has_devices;
+	/* Or by which it goes on doing so after the call. */
+	_Atomic bool has_async_devices;
 	/* The program has locked memory: areas that go must be unlocked. */
 	_Atomic bool has_locks;
 	/* Mappings to come are locked. */

@@ -5,6 +5,7 @@
 #undef _FILE_OFFSET_BITS
 
 #include "ports/linux/calls.h"
+#include "ports/linux/careful.h"
 #include "ports/linux/fork.h"
 #include "ports/linux/next.h"
 #include "ports/linux/sys.h"
@@ -85,11 +86,6 @@ static long clone3_of(const uint64_t *a)
 	return copy_or_not(SYS_clone3, a, args.flags, args.stack);
 }
 
-static void note_devices(void)
-{
-	atomic_store(&qr_ground.has_devices, true);
-}
-
 static long route(long nr, const uint64_t *a)
 {
 	static const struct {
@@ -129,16 +125,16 @@ static long dispatch(long nr, const uint64_t *a)
 		return clone3_of(a);
 	case SYS_io_uring_setup:
 	case SYS_io_setup:
-		note_devices();
+		qr_careful_begin(true);
 		break;
 	case SYS_open:
 	case SYS_openat:
 		if ((a[nr == SYS_open ? 1 : 2] & O_DIRECT) != 0)
-			note_devices();
+			qr_careful_begin(false);
 		break;
 	case SYS_fcntl:
 		if (a[1] == F_SETFL && (a[2] & O_DIRECT) != 0)
-			note_devices();
+			qr_careful_begin(false);
 		break;
 	default:
 		break;

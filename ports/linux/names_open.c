@@ -6,6 +6,7 @@
 /* With it libc's headers give one function the name of another. */
 #undef _FILE_OFFSET_BITS
 
+#include "ports/linux/careful.h"
 #include "ports/linux/ground.h"
 #include "ports/linux/next.h"
 
@@ -22,7 +23,7 @@ int __openat64_2(int folder, const char *path, int flags);
 static int noted(int fd, int flags)
 {
 	if (fd >= 0 && (flags & O_DIRECT) != 0)
-		atomic_store(&qr_ground.has_devices, true);
+		qr_careful_begin(false);
 	return fd;
 }
 
@@ -121,7 +122,7 @@ QR_EXPORT int mkostemps64(char *path, int suffix, int flags)
 static void note_command(int command, void *arg)
 {
 	if (command == F_SETFL && ((long)arg & O_DIRECT) != 0)
-		atomic_store(&qr_ground.has_devices, true);
+		qr_careful_begin(false);
 }
 
 QR_EXPORT int fcntl(int fd, int command, ...)

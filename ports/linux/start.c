@@ -76,7 +76,7 @@ static void look_at_inherited(void)
 		long flags = qr_host_fcntl(fd, F_GETFL, 0);
 
 		if (!qr_failed(flags) && (flags & O_DIRECT) != 0)
-			atomic_store(&qr_ground.has_devices, true);
+			qr_careful_begin(false);
 	}
 }
 
