@@ -119,7 +119,7 @@ static const char *check_span(const struct qr_cache *cache, const struct qr_span
 
 static const char *check_cache(const struct qr_cache *cache, size_t *nr_pages)
 {
-	size_t used_bytes = 0;
+	size_t used_bytes = 0, span_bytes = 0;
 
 	for (const struct qr_span *span = cache->all; span != NULL;
 	     span = span->all_next) {
@@ -129,9 +129,10 @@ static const char *check_cache(const struct qr_cache *cache, size_t *nr_pages)
 			return broken;
 		*nr_pages += span->nr_pages;
 		used_bytes += (size_t)span->used * span->slot_bytes;
+		span_bytes += span->limit;
 	}
-	if (used_bytes != cache->used_bytes)
-		return "H8: a cache's bytes in use do not add up";
+	if (used_bytes != cache->used_bytes || span_bytes != cache->span_bytes)
+		return "H8: a cache's bytes do not add up";
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
 		const char *broken = check_bin(&cache->bin[cls]);
 

@@ -199,7 +199,7 @@ bool qr_heap_trim(size_t pad)
 
 	if (qr_cache_self != &qr_cache_none) {
 		qr_cache_flush(qr_cache_self);
-		qr_cache_sweep(qr_cache_self, true);
+		qr_cache_sweep(qr_cache_self);
 	}
 	qr_heap_lock();
 	any = qr_purge_all(pad >> QR_PAGE_SHIFT) != 0;

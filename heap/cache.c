@@ -139,8 +139,11 @@ static void take_spans(struct qr_cache *cache, struct qr_cache *from)
 		from->all = NULL;
 	}
 	cache->used_bytes += from->used_bytes;
+	cache->span_bytes += from->span_bytes;
 	from->used_bytes = 0;
+	from->span_bytes = 0;
 	from->sweep_at = 0;
+	qr_sweep_arm(cache);
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++)
 		append_partial(cache, from, cls);
 }

@@ -27,7 +27,8 @@
  *       lead to its span by the map;
  *   H6  two neighbouring free runs differ in state (dirty, clean) or in source;
  *   H7  pages held = pages in use + dirty free + clean free;
- *   H8  a cache's used_bytes is the sum of used * slot_bytes over its spans;
+ *   H8  a cache's used_bytes and span_bytes are the sums of used * slot_bytes and of
+ *       limit over its spans;
  *   H9  a page whose bit in span.purged is set has no slot but available ones.
  *
  * Locking.  A cache belongs to its thread, its spans' owner fields with it: no lock.
@@ -110,7 +111,6 @@ struct qr_span {
 	int32_t watch;	/* a free that brings used down to this is an event */
 	uint32_t stamp; /* free runs: when, in milliseconds */
 	uint8_t state;
-	bool swept; /* some slots were available when it was last looked at */
 	struct qr_span *prev, *next; /* partial list; free list of a size */
 	uint64_t purged;	     /* one bit for each page that was given back */
 	struct qr_span *all_prev, *all_next; /* the owner's spans; dirty runs by age */
@@ -174,6 +174,7 @@ struct qr_cache {
 	struct qr_span *kept[QR_KEPT_BLOCKS]; /* those that are, first; latest last */
 	uint32_t nr_kept, kept_pages;
 	size_t used_bytes;    /* in its spans */
+	size_t span_bytes;    /* that its spans have, used or not */
 	size_t sweep_at;      /* used_bytes at or below this is a reason to sweep */
 	int64_t sweep_credit; /* nanoseconds that sweeps may take */
 	uint64_t sweep_ns;    /* time of the last look at the credit */
@@ -256,10 +257,10 @@ void qr_span_release_empty(struct qr_cache *cache, unsigned cls);
 struct qr_span *qr_span_choose(struct qr_cache *cache, unsigned cls);
 
 /* sweep.c: whole pages of available slots go back to the source. */
-/* all: also of spans that the last sweep did not see shrinking. */
-void qr_cache_sweep(struct qr_cache *cache, bool all);
-/* The cache grew: from here on less is a reason to sweep. */
+void qr_cache_sweep(struct qr_cache *cache);
+/* The cache has got a span, or lost one. */
 void qr_sweep_arm(struct qr_cache *cache);
+void qr_sweep_disarm(struct qr_cache *cache);
 /* used_bytes has come down to sweep_at. */
 void qr_sweep_check(struct qr_cache *cache);
 /* The slot is about to be used: its pages are no longer those that were given back. */

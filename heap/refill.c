@@ -103,7 +103,6 @@ static void *take_new(struct qr_cache *cache, struct qr_bin *bin, unsigned cls)
 {
 	if (qr_span_create(cache, cls) == NULL)
 		return NULL;
-	qr_sweep_arm(cache);
 	return take_partial(cache, bin, cls);
 }
 

@@ -109,7 +109,6 @@ static void describe(struct qr_span *span, unsigned cls, const struct qr_run *ru
 	span->kind = QR_SPAN_SLOTS;
 	span->used = 0;
 	span->purged = 0;
-	span->swept = false;
 	span->inbox_next = NULL;
 	atomic_init(&span->announced, 0);
 	fill_groups(span);
@@ -143,6 +142,8 @@ struct qr_span *qr_span_create(struct qr_cache *cache, unsigned cls)
 		atomic_store_explicit(&span->owner, cache, memory_order_relaxed);
 		link_all(cache, span);
 		enlist(cache, span);
+		cache->span_bytes += span->limit;
+		qr_sweep_arm(cache);
 	}
 	qr_heap_unlock();
 	return span;
@@ -154,6 +155,8 @@ static void release(struct qr_cache *cache, struct qr_span *span)
 	/* A record's next user finds the states zero, wherever they begin then. */
 	for (unsigned i = 0; i < span->nr_groups; i++)
 		span->avail[i] = 0;
+	cache->span_bytes -= span->limit;
+	qr_sweep_disarm(cache);
 	qr_heap_lock();
 	unlink_all(cache, span);
 	qr_runs_give(span, false);

@@ -5,10 +5,10 @@
  * only their own class.  Since nothing lies in an available slot, a page that holds
  * available slots alone can be given back while its span lives on; the next use of it
  * is a page fault.
- * A cache is swept when the bytes in use have come down by a fifth since it last grew or
- * was swept.  A sweep looks at every span, but takes pages only of those that the last
- * one saw with available slots: where blocks are freed in the order in which they were
- * allocated, spans are empty before that, and are released as a whole.
+ * A cache is swept when less than a quarter of what its spans hold is in use, and again
+ * with each eighth by which that comes down.  Where blocks are freed in the order in
+ * which they were allocated it does not come to that: spans are empty before, and are
+ * released as a whole.
  * Sweeps live on credit, which grows with time to a limit.  A page that was given back
  * and is used again soon after was given back in vain, and costs credit too: a program
  * whose use swings fast is left alone.
@@ -21,10 +21,12 @@
 
 /* Caches with less in use have nothing to give that is worth a system call. */
 #define SWEEP_LEAST ((size_t)1 << 20)
-/* A sweep for each time that so much of what is in use goes. */
-#define PART 5
+/* What is in use of what spans hold when a sweep begins to pay, and by how much that
+ * comes down until the next one does: a quarter, an eighth. */
+#define SPARSE 4
+#define PART   8
 /* One nanosecond of sweeping for so many that pass. */
-#define CREDIT_RATE 4
+#define CREDIT_RATE 8
 #define CREDIT_MAX  ((int64_t)100000000)
 /* For a page used again within SOON: ten times what a page fault takes. */
 #define PENALTY ((int64_t)10000)
@@ -98,21 +100,28 @@ static void sweep_span(struct qr_span *span)
 	purge_pages(span, first, span->nr_pages);
 }
 
-void qr_cache_sweep(struct qr_cache *cache, bool all)
+void qr_cache_sweep(struct qr_cache *cache)
 {
 	for (struct qr_span *span = cache->all; span != NULL; span = span->all_next) {
-		if (span->groups != 0 && (span->swept || all))
+		if (span->groups != 0)
 			sweep_span(span);
-		span->swept = span->groups != 0;
 	}
+}
+
+static size_t sparse(const struct qr_cache *cache)
+{
+	return cache->span_bytes >= SWEEP_LEAST ? cache->span_bytes / SPARSE : 0;
 }
 
 void qr_sweep_arm(struct qr_cache *cache)
 {
-	size_t less = cache->used_bytes - cache->used_bytes / PART;
+	cache->sweep_at = sparse(cache);
+}
 
-	if (cache->used_bytes >= SWEEP_LEAST && cache->sweep_at < less)
-		cache->sweep_at = less;
+void qr_sweep_disarm(struct qr_cache *cache)
+{
+	if (cache->sweep_at > sparse(cache))
+		cache->sweep_at = sparse(cache);
 }
 
 static void earn_credit(struct qr_cache *cache, uint64_t now)
@@ -134,15 +143,15 @@ void qr_sweep_check(struct qr_cache *cache)
 	earn_credit(cache, start);
 	if (cache->sweep_credit <= 0) {
 		/* Looked at again a little later. */
-		cache->sweep_at -= cache->sweep_at / 16 + 1;
+		cache->sweep_at -= cache->sweep_at / PART;
+		qr_sweep_disarm(cache);
 		return;
 	}
-	qr_cache_sweep(cache, false);
+	qr_cache_sweep(cache);
 	cache->swept_ns = now_ns();
 	cache->sweep_credit -= (int64_t)(cache->swept_ns - start);
 	cache->sweep_at = cache->used_bytes - cache->used_bytes / PART;
-	if (cache->sweep_at < SWEEP_LEAST / 16)
-		cache->sweep_at = 0;
+	qr_sweep_disarm(cache);
 }
 
 void qr_sweep_unpurge(struct qr_cache *cache, struct qr_span *span, uint32_t slot)

@@ -29,10 +29,8 @@ static bool is_direct(int fd)
 	return !qr_failed(flags) && (flags & O_DIRECT) != 0;
 }
 
-static uint32_t begin(int fd, const void *buf, size_t bytes)
+static uint32_t begin(int fd, uint64_t start, size_t bytes)
 {
-	uint64_t start = (uint64_t)(uintptr_t)buf;
-
 	if (!qr_hold_is_needed() || !is_direct(fd))
 		return NO_HOLD;
 	return qr_hold_begin((struct quire_range){{start}, {start + bytes}});
@@ -63,35 +61,35 @@ static ssize_t end(uint32_t hold, ssize_t result)
 
 QR_EXPORT ssize_t read(int fd, void *buf, size_t bytes)
 {
-	uint32_t hold = begin(fd, buf, bytes);
+	uint32_t hold = begin(fd, (uint64_t)(uintptr_t)buf, bytes);
 
 	return end(hold, QR_NEXT(read)(fd, buf, bytes));
 }
 
 QR_EXPORT ssize_t pread(int fd, void *buf, size_t bytes, off_t offset)
 {
-	uint32_t hold = begin(fd, buf, bytes);
+	uint32_t hold = begin(fd, (uint64_t)(uintptr_t)buf, bytes);
 
 	return end(hold, QR_NEXT(pread)(fd, buf, bytes, offset));
 }
 
 QR_EXPORT ssize_t pread64(int fd, void *buf, size_t bytes, off64_t offset)
 {
-	uint32_t hold = begin(fd, buf, bytes);
+	uint32_t hold = begin(fd, (uint64_t)(uintptr_t)buf, bytes);
 
 	return end(hold, QR_NEXT(pread64)(fd, buf, bytes, offset));
 }
 
 QR_EXPORT ssize_t __read_chk(int fd, void *buf, size_t bytes, size_t room)
 {
-	uint32_t hold = begin(fd, buf, bytes);
+	uint32_t hold = begin(fd, (uint64_t)(uintptr_t)buf, bytes);
 
 	return end(hold, QR_NEXT(__read_chk)(fd, buf, bytes, room));
 }
 
 QR_EXPORT ssize_t __pread_chk(int fd, void *buf, size_t bytes, off_t offset, size_t room)
 {
-	uint32_t hold = begin(fd, buf, bytes);
+	uint32_t hold = begin(fd, (uint64_t)(uintptr_t)buf, bytes);
 
 	return end(hold, QR_NEXT(__pread_chk)(fd, buf, bytes, offset, room));
 }
@@ -99,7 +97,7 @@ QR_EXPORT ssize_t __pread_chk(int fd, void *buf, size_t bytes, off_t offset, siz
 QR_EXPORT ssize_t __pread64_chk(int fd, void *buf, size_t bytes, off64_t offset,
 				size_t room)
 {
-	uint32_t hold = begin(fd, buf, bytes);
+	uint32_t hold = begin(fd, (uint64_t)(uintptr_t)buf, bytes);
 
 	return end(hold, QR_NEXT(__pread64_chk)(fd, buf, bytes, offset, room));
 }

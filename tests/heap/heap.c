@@ -232,6 +232,56 @@ static void grow_once(size_t from, size_t to)
 	qr_heap_free(more != NULL ? more : block);
 }
 
+static void fill_all(unsigned char **block, size_t nr, size_t least)
+{
+	for (size_t i = 0; i < nr; i++) {
+		size_t bytes = least + i % 700;
+
+		if (block[i] != NULL)
+			continue;
+		block[i] = qr_heap_malloc(bytes);
+		fill_from(block[i], 0, least);
+	}
+}
+
+static void free_most(unsigned char **block, size_t nr, size_t kept)
+{
+	size_t freed = 0;
+	uint64_t seed = 3;
+
+	while (freed < nr - kept) {
+		size_t i = support_random(&seed) % nr;
+
+		freed += block[i] != NULL;
+		qr_heap_free(block[i]);
+		block[i] = NULL;
+	}
+}
+
+/* Of spans that keep a few blocks, the pages between them go back; what is kept there,
+ * and what is put there later, stays whole. */
+static void pages_between_blocks_go_back(void **state)
+{
+	enum { NR = 60000 };
+	static unsigned char *block[NR];
+	size_t before = support_blocks();
+	size_t purged;
+
+	(void)state;
+	fill_all(block, NR, 300);
+	purged = support_purged();
+	free_most(block, NR, NR / 10);
+	assert_true(support_purged() - purged > (size_t)NR * 300 / 10);
+	assert_null(qr_heap_validate());
+	fill_all(block, NR, 300);
+	for (size_t i = 0; i < NR; i++) {
+		check_to(block[i], 300);
+		qr_heap_free(block[i]);
+		block[i] = NULL;
+	}
+	support_check(before);
+}
+
 /* A bit of everything, where any request may fail; what is had is freed. */
 static void all_kinds(void)
 {
@@ -308,6 +358,7 @@ int main(void)
 		cmocka_unit_test(realloc_keeps_contents),
 		cmocka_unit_test(growing_keeps_contents),
 		cmocka_unit_test(trim_gives_all_back),
+		cmocka_unit_test(pages_between_blocks_go_back),
 		cmocka_unit_test(memory_is_used_again),
 		cmocka_unit_test(two_sources),
 	};

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 static _Atomic unsigned nr_requests, fail_from;
-static _Atomic size_t mapped;
+static _Atomic size_t mapped, purged;
 
 static bool fails(void)
 {
@@ -48,6 +48,7 @@ static void *count_remap(void *ctx, void *old, size_t old_bytes, size_t new_byte
 
 static bool count_purge(void *ctx, void *addr, size_t bytes)
 {
+	purged += bytes;
 	return qr_heap_pages_host.purge(ctx, addr, bytes);
 }
 
@@ -77,6 +78,11 @@ unsigned support_requests(void)
 size_t support_mapped(void)
 {
 	return mapped;
+}
+
+size_t support_purged(void)
+{
+	return purged;
 }
 
 /* Xorshift; Marsaglia 2003. */

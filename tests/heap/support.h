@@ -12,8 +12,9 @@ void support_init(void);
 void support_fail_from(unsigned n);
 /* Requests for pages since support_fail_from(). */
 unsigned support_requests(void);
-/* Bytes that the source has handed out and not got back or purged. */
+/* Bytes that the source has handed out and not got back; bytes purged, ever. */
 size_t support_mapped(void);
+size_t support_purged(void);
 
 uint64_t support_random(uint64_t *state);
 

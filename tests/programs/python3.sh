@@ -11,7 +11,7 @@ case_prepare() { :; }
 
 case_work() {
 	PYTHONHASHSEED=0 step objects "$python" -I "$lib_dir/objects.py" \
-		$((quick ? 250000 : 1000000)) >"$1/out"
+		$((quick ? 60000 : 1000000)) >"$1/out"
 }
 
 case_main "$@"

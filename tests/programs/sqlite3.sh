@@ -9,7 +9,7 @@ case_needs=sqlite3:sqlite3
 
 # The rows come from a recursive query and integer arithmetic alone.
 case_prepare() {
-	local rows=$((quick ? 250000 : 1000000))
+	local rows=$((quick ? 100000 : 1000000))
 	cat >"$work/in/script.sql" <<-SQL
 		CREATE TABLE item (id INTEGER PRIMARY KEY, owner INT, price INT, name TEXT,
 			note TEXT);
