@@ -167,14 +167,25 @@ static bool fails_on_command(struct quire_zone *zone)
 	return zone->fail_in != 0 && --zone->fail_in == 0;
 }
 
+static uint32_t kept_back(const struct quire_zone *zone, uint32_t flags)
+{
+	if ((flags & QUIRE_ALLOC_RESERVE) != 0)
+		return 0;
+	return (flags & QUIRE_ALLOC_HIGH) != 0 ? zone->min / 2 : zone->min;
+}
+
 bool qr_zone_alloc(struct quire_zone *zone, enum quire_frame_use use, uint32_t flags,
 		   quire_pfn *out)
 {
-	uint32_t keep = (flags & QUIRE_ALLOC_RESERVE) != 0 ? 0 : zone->min;
+	uint32_t keep = kept_back(zone, flags);
 	quire_pfn pfn;
 
 	QUIRE_ASSERT(use_is_handed_out(use));
-	if (qr_zone_free_frames(zone) <= keep || fails_on_command(zone))
+	if (qr_zone_free_frames(zone) <= keep) {
+		zone->was_short = true;
+		return false;
+	}
+	if (fails_on_command(zone))
 		return false;
 	pfn = take_frame(zone, use);
 	zone->frames[pfn.n] = (struct quire_frame){.use = (uint8_t)use};

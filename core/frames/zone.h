@@ -15,7 +15,7 @@
  *   Z3  nr_warm <= ZONE_WARM_MAX.
  *
  * Watermarks.  A caller with no special right gets nothing that leaves free below min;
- * RESERVE may use all.  The page-out daemon starts below low and stops at high.
+ * HIGH leaves half of that, RESERVE nothing.  The page-out daemon starts below low and stops at high.
  *
  * Locking.  All calls are made with the machine's lock held.
  */
@@ -36,6 +36,7 @@ struct quire_zone {
 	uint32_t counts[QUIRE_FRAME_USES];
 	uint64_t
 		fail_in; /* failures on command: so many allocations till one fails; 0 none */
+	bool was_short; /* a watermark forbade a frame; callers who care clear it first */
 };
 
 /* Frames that the frame table of nr_frames frames takes. */
@@ -45,6 +46,7 @@ void qr_zone_init(struct quire_zone *zone, const struct quire_port *port,
 		  struct quire_stats *stats, uint32_t nr_meta);
 
 #define QUIRE_ALLOC_RESERVE 1u /* may go below min: the caller is freeing memory */
+#define QUIRE_ALLOC_HIGH    4u /* may go to half of min: the caller cannot make room */
 #define QUIRE_ALLOC_ZERO    2u /* the frame's bytes are zero */
 
 /* One frame for use (TABLE, STORE or MAPPED); false when the watermark forbids it. */

@@ -29,8 +29,6 @@
 
 #define EXIT_QUIRE 125
 
-struct qr_ground qr_ground;
-
 _Noreturn static void end_process(void)
 {
 	for (;;)
