@@ -70,8 +70,8 @@ struct quire_port {
 	 * them.  [P2] After QUIRE_OK each byte reads as given, and everybody who waits for
 	 * one of the pages is woken.  [P3] With READONLY the first write to a page faults
 	 * as QUIRE_WRITE; without, no write faults.  [P4] QUIRE_NO_MEMORY: nothing was
-	 * filled.  QUIRE_FAULT: the range has meanwhile left the address space; as if
-	 * filled and at once released. */
+	 * filled.  QUIRE_FAULT: the ground has lost the range (taken away behind the
+	 * machine's back); as if filled and at once released. */
 	enum quire_status (*fill)(void *ctx, quire_vaddr va, uint32_t nr, const void *src,
 				  uint32_t flags);
 	/* Locked.  on: from the return on, every write to a mapped page of the runs
@@ -88,8 +88,9 @@ struct quire_port {
 	/* Locked.  Everybody who waits for a page of the run tries again.  [P9] */
 	void (*wake)(void *ctx, struct quire_run run);
 	/* The address of the bytes of a mapped page, for reading, or NULL when it cannot
-	 * be had (the page is then left where it is).  May use scratch, one page.  Only
-	 * called with COPIES, on a protected page.  prot is the area's.  [P10] */
+	 * be had (the page is then left where it is): so where a device may still write
+	 * the page and release() would not find that out.  May use scratch, one page.
+	 * Only called with COPIES, on a protected page.  prot is the area's.  [P10] */
 	const void *(*look)(void *ctx, quire_vaddr va, uint32_t prot, void *scratch);
 	/* Locked.  The bytes of these frames are not wanted: the ground may take the
 	 * memory back until the frame is written again.  pfns has nr, 1..QUIRE_RUNS_MAX,

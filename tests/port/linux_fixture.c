@@ -212,6 +212,15 @@ static void fixture_unpin(struct port_fixture *f, quire_vaddr page)
 	(void)page;
 }
 
+static void fixture_lose(struct port_fixture *f, quire_vaddr page, uint32_t nr)
+{
+	(void)f;
+	if (mmap((void *)page.a, nr * QUIRE_PAGE_BYTES, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+		 0) == MAP_FAILED)
+		abort();
+}
+
 /* The host's memory cannot be used up on command. */
 static bool fixture_fail_next(struct port_fixture *f, enum port_failure failure)
 {
@@ -429,6 +438,7 @@ static struct port_fixture *make(uint32_t without)
 		.pin = fixture_pin,
 		.unpin = fixture_unpin,
 		.fail_next = fixture_fail_next,
+		.lose = fixture_lose,
 		.held = fixture_held,
 		.close = fixture_close,
 	};
