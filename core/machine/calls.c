@@ -214,6 +214,39 @@ bool quire_balance(struct quire *q, uint32_t lane)
 	return worked;
 }
 
+bool quire_write_back(struct quire *q)
+{
+	struct quire_reclaim *reclaim = &q->reclaim;
+	bool more;
+
+	qr_lock(&q->lock);
+	while (!reclaim->stops_writing &&
+	       (q->is_stopping || qr_reclaim_surplus(reclaim) == 0))
+		qr_event_wait(&reclaim->surplus, &q->lock);
+	more = !reclaim->stops_writing;
+	if (more) {
+		q->nr_at_work++;
+		/* A device that is full or broken is not asked again before there is more. */
+		more = qr_reclaim_write(reclaim);
+		q->nr_at_work--;
+		if (q->is_stopping)
+			qr_event_raise(&q->space.settled, &q->lock);
+		if (!more && !reclaim->stops_writing)
+			qr_event_wait(&reclaim->surplus, &q->lock);
+		more = !reclaim->stops_writing;
+	}
+	qr_unlock(&q->lock);
+	return more;
+}
+
+void quire_stop_writing(struct quire *q)
+{
+	qr_lock(&q->lock);
+	q->reclaim.stops_writing = true;
+	qr_event_raise(&q->reclaim.surplus, &q->lock);
+	qr_unlock(&q->lock);
+}
+
 enum quire_status quire_mremap(struct quire *q, uint32_t lane, quire_vaddr start,
 			       uint64_t old_bytes, uint64_t new_bytes, uint32_t flags,
 			       quire_vaddr target, quire_vaddr *out)
