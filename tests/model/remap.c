@@ -86,8 +86,7 @@ static bool is_there(const struct driver *d, uint32_t page)
 /* The old place goes; only where the ground refuses that may it stay, empty. */
 static void leave(struct driver *d, uint32_t from, uint32_t nr)
 {
-	bool refused =
-		d->rig->config.fail == QR_SOFT_AREA_SET && rig_failures(d->rig) > 0;
+	bool refused = d->rig->config.fail == GROUND_AREA_SET && rig_failures(d->rig) > 0;
 
 	for (uint32_t page = from; page < from + nr; page++)
 		if (!refused || !is_there(d, page))
