@@ -312,8 +312,8 @@ enum quire_status qr_space_brk(struct quire_space *space, quire_vaddr want,
 	enum quire_status status = QUIRE_OK;
 
 	if (want.a >= space->brk.start.a && end < page_round(space->brk.end.a))
-		qr_space_settle_turn(
-			space, (struct quire_range){{end}, {space->brk_limit}});
+		qr_space_settle_turn(space,
+				     (struct quire_range){{end}, {space->brk_limit}});
 	old = page_round(space->brk.end.a);
 	if (want.a != 0) {
 		if (want.a < space->brk.start.a || want.a > space->brk_limit)

@@ -72,8 +72,10 @@ static uint32_t add(struct CMUnitTest *tests, struct clause_case *cases, uint32_
 	return nr;
 }
 
-int main(void)
+/* Takes a word with which the names of the grounds to be tested begin; without, all. */
+int main(int argc, char **argv)
 {
+	const char *wanted = argc > 1 ? argv[1] : "";
 	static struct CMUnitTest tests[NR_GROUNDS * CLAUSES_MAX];
 	static struct clause_case cases[NR_GROUNDS * CLAUSES_MAX];
 	uint32_t nr = 0;
@@ -81,6 +83,8 @@ int main(void)
 	if (port_nr_clauses_pages + port_nr_clauses_rest > CLAUSES_MAX)
 		return 1;
 	for (uint32_t g = 0; g < NR_GROUNDS; g++) {
+		if (strncmp(grounds[g].name, wanted, strlen(wanted)) != 0)
+			continue;
 		nr = add(tests, cases, nr, &grounds[g], port_clauses_pages,
 			 port_nr_clauses_pages);
 		nr = add(tests, cases, nr, &grounds[g], port_clauses_rest,
