@@ -62,23 +62,20 @@ static bool has_room(const struct rig_config *config)
 	       config->disk > 1024;
 }
 
-static void check_seen(const struct rig_config *row, uint64_t nr_seeds)
+/* Of the seeds by default: others may happen to lock most of the memory. */
+static void check_seen(const struct rig_config *row, const struct quire_stats *sum)
 {
-	struct quire_stats sum = seen;
-
 	assert_true(seen_failures > 0 || row->nth == 0);
-	seen_failures = 0;
-	seen = (struct quire_stats){0};
-	if (!has_room(row) || nr_seeds < ground_suite()->nr_seeds)
+	if (!has_room(row))
 		return;
-	assert_true(sum.pages_out > 1000);
-	assert_true(sum.pages_in > 1000);
+	assert_true(sum->pages_out > 1000);
+	assert_true(sum->pages_in > 1000);
 	/* What else pays is a question of time. */
 	if (ground_is_timed())
 		return;
-	assert_true(sum.faults_protect > 0);
-	assert_true(sum.clean_drops > 0);
-	assert_true(sum.extents_out > 0 && sum.extents_in > 0);
+	assert_true(sum->faults_protect > 0);
+	assert_true(sum->clean_drops > 0);
+	assert_true(sum->extents_out > 0 && sum->extents_in > 0);
 }
 
 static void run_row(void **state)
@@ -86,6 +83,8 @@ static void run_row(void **state)
 	uint64_t first = setting("QUIRE_SEED_FIRST", 1);
 	uint64_t nr = setting("QUIRE_SEEDS", ground_suite()->nr_seeds);
 
+	seen = (struct quire_stats){0};
+	seen_failures = 0;
 	for (uint64_t seed = first; seed < first + nr; seed++) {
 		struct rig_config config = *(const struct rig_config *)*state;
 
@@ -103,7 +102,8 @@ static void run_row(void **state)
 			config.room = config.disk;
 		run_one(&config);
 	}
-	check_seen((const struct rig_config *)*state, nr);
+	if (first == 1 && nr >= ground_suite()->nr_seeds)
+		check_seen((const struct rig_config *)*state, &seen);
 }
 
 static int replay(const char *text)

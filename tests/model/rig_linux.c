@@ -80,7 +80,7 @@ struct ground {
 
 /* Steps that run out of memory take long: each fault looks through all of it first. */
 #define STEPS	    1000u
-#define STEPS_SHORT 400u
+#define STEPS_SHORT 300u
 
 #define FILE_ROW(kind_, frames_, store_)                                                 \
 	{                                                                                \
@@ -104,7 +104,7 @@ static const struct rig_config rows[] = {
 	FILE_ROW(NEW, 64, 0),
 	FILE_ROW(NEW, 64, 64),
 	OTHER_ROW(NEW, QUIRE_SWAP_RAM, 32),
-	{.copies = true, .swap = QUIRE_SWAP_RAM, .frames = 4000, .steps = STEPS},
+	{.copies = true, .swap = QUIRE_SWAP_RAM, .frames = 500, .steps = STEPS_SHORT},
 	OTHER_ROW(NEW, QUIRE_SWAP_NONE, 16),
 	FILE_ROW(OLD, 0, 0),
 	FILE_ROW(OLD, 0, 64),
@@ -114,7 +114,12 @@ static const struct rig_config rows[] = {
 	OTHER_ROW(OLD, QUIRE_SWAP_NONE, 16),
 	FILE_ROW(CAREFUL, 0, 64),
 	FILE_ROW(CAREFUL, 64, 0),
-	{.copies = true, .swap = QUIRE_SWAP_FILE, .frames = 64, .disk = 4096, .room = 40},
+	{.copies = true,
+	 .swap = QUIRE_SWAP_FILE,
+	 .frames = 64,
+	 .disk = 4096,
+	 .room = 16,
+	 .steps = 400},
 	FAIL_ROW(GROUND_WRITE, 9),
 	FAIL_ROW(GROUND_READ, 9),
 	FAIL_ROW(GROUND_FLIP, 9),
