@@ -62,14 +62,15 @@ static void touch_common(struct worker *w)
 	uint32_t page = source_below(&w->source, COMMON_PAGES);
 	uint32_t slot = source_below(&w->source, 64);
 	unsigned char seen, new = (unsigned char)source_below(&w->source, 256);
+	size_t done;
 	quire_vaddr va = place(w, page, slot);
 
-	if (!was_done(w, qr_soft_load(w->rig->soft, w->cpu, va, &seen, 1)))
+	if (!was_done(w, ground_load(w->rig->ground, w->cpu, va, &seen, 1)))
 		return;
 	if (seen != w->mine[page][slot])
 		rig_fail(w->rig, "common page %u, CPU %u: a write was lost: %#x for %#x",
 			 page, w->cpu, seen, w->mine[page][slot]);
-	if (was_done(w, qr_soft_store(w->rig->soft, w->cpu, va, &new, 1)))
+	if (was_done(w, ground_store(w->rig->ground, w->cpu, va, &new, 1, &done)))
 		w->mine[page][slot] = new;
 }
 
@@ -147,7 +148,8 @@ static void run_row(void **state)
 
 static bool is_wanted(const struct rig_config *row, const char *ground)
 {
-	return ground == NULL || row->copies == (strcmp(ground, "copies") == 0);
+	return ground_takes(row) &&
+	       (ground == NULL || row->copies == (strcmp(ground, "copies") == 0));
 }
 
 /* An argument is the ground to stay on, "copies" or "plain", or a replay id. */
@@ -160,6 +162,8 @@ int main(int argc, char **argv)
 	struct rig_config config;
 	uint32_t nr = 0;
 
+	if (rig_skips())
+		return 77;
 	if (text != NULL && strchr(text, ':') == NULL) {
 		ground = text;
 		text = NULL;

@@ -7,16 +7,8 @@
  * and the thread left waiting.
  */
 #include "tests/port/linux_fixture.h"
-#include "ports/linux/careful.h"
-#include "ports/linux/features.h"
-#include "ports/linux/ground.h"
-#include "ports/linux/port_ops.h"
-#include "ports/linux/swapfile.h"
-#include "ports/linux/uffd.h"
-#include "ports/linux/uffd_abi.h"
-#include "ports/linux/window.h"
+#include "tests/port/linux_ground.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -31,7 +23,6 @@
 #define RAM_BYTES    ((uint64_t)4 << 20)
 #define SWAP_EXTENTS 64u
 #define FIRST_FRAME  16u
-#define FDS_MAX	     256
 #define BREAK_OFF    SIGUSR1
 #define NO_FAULT     0u
 
@@ -46,13 +37,11 @@ struct linux_fixture {
 	struct port_fixture f;
 	struct quire_port
 		port; /* the ground's, with transfers that can be made to fail */
-	bool had_fd[FDS_MAX];
 	char text[128];
 	struct sigaction old_segv, old_break;
 	struct probe probes[PORT_THREADS];
 
 	pthread_t monitor;
-	_Atomic bool is_over;
 
 	pthread_t waiter;
 	_Atomic pid_t waiter_tid;
@@ -61,12 +50,9 @@ struct linux_fixture {
 	bool write;
 	unsigned char byte;
 
-	bool fails[PORT_FAIL_READ + 1];
+	bool is_full;
 };
 
-static struct quire_seat seat;
-/* Transfers so far, as the ground counts them too. */
-static uint64_t nr_reads, nr_writes;
 /* Whose probe the thread is in; NULL: none. */
 static _Thread_local struct probe *mine;
 
@@ -143,19 +129,15 @@ static void break_off(struct linux_fixture *l, pid_t tid, uint32_t access)
 static void *watch(void *arg)
 {
 	struct linux_fixture *l = arg;
-	const uint64_t write = UFFD_PAGEFAULT_FLAG_WRITE | UFFD_PAGEFAULT_FLAG_WP;
 	struct uffd_msg msg;
 
-	while (read(qr_ground.fds.uffd, &msg, sizeof(msg)) == sizeof(msg)) {
-		bool is_write = (msg.arg.pagefault.flags & write) != 0;
+	while (linux_ground_next_fault(&msg)) {
 		pid_t tid = (pid_t)msg.arg.pagefault.feat.ptid;
 
-		if (atomic_load(&l->is_over))
-			return NULL;
 		if (tid == atomic_load(&l->waiter_tid))
 			atomic_fetch_add(&l->nr_faults, 1);
 		else
-			break_off(l, tid, is_write ? QUIRE_WRITE : QUIRE_READ);
+			break_off(l, tid, linux_ground_access(&msg));
 	}
 	return NULL;
 }
@@ -224,22 +206,23 @@ static void fixture_lose(struct port_fixture *f, quire_vaddr page, uint32_t nr)
 /* The host's memory cannot be used up on command. */
 static bool fixture_fail_next(struct port_fixture *f, enum port_failure failure)
 {
-	if (failure == PORT_FAIL_FILL)
+	switch (failure) {
+	case PORT_FAIL_FILL:
 		return false;
-	self(f)->fails[failure] = true;
+	case PORT_FAIL_WRITE:
+		linux_ground_fail(LINUX_WRITE, 1);
+		break;
+	case PORT_FAIL_FULL:
+		self(f)->is_full = true;
+		break;
+	case PORT_FAIL_READ:
+		linux_ground_fail(LINUX_READ, 1);
+		break;
+	}
 	return true;
 }
 
-static bool take_failure(struct linux_fixture *l, enum port_failure failure)
-{
-	bool fails = l->fails[failure];
-
-	l->fails[failure] = false;
-	return fails;
-}
-
-/* The ground's own failures are asked for by the number of a transfer, as for tests of
- * whole programs, or by a bound that has been reached. */
+/* The disk is full for one write: a bound that has been reached. */
 static enum quire_status swap_write(void *ctx, uint32_t area, uint64_t extent,
 				    const quire_pfn *pfns, uint32_t nr)
 {
@@ -247,25 +230,12 @@ static enum quire_status swap_write(void *ctx, uint32_t area, uint64_t extent,
 	struct quire_settings *s = &qr_ground.settings;
 	enum quire_status status;
 
-	nr_writes++;
-	s->fail_swap_write = take_failure(l, PORT_FAIL_WRITE) ? nr_writes : 0;
-	s->swap_bytes = take_failure(l, PORT_FAIL_FULL)
-				? QUIRE_EXTENT_BYTES
-				: SWAP_EXTENTS * QUIRE_EXTENT_BYTES;
+	if (l->is_full)
+		s->swap_bytes = QUIRE_EXTENT_BYTES;
+	l->is_full = false;
 	status = qr_ground.port.swap_write(NULL, area, extent, pfns, nr);
 	s->swap_bytes = SWAP_EXTENTS * QUIRE_EXTENT_BYTES;
 	return status;
-}
-
-static enum quire_status swap_read(void *ctx, uint32_t area, uint64_t byte, void *buf,
-				   size_t bytes)
-{
-	struct linux_fixture *l = ctx;
-
-	nr_reads++;
-	qr_ground.settings.fail_swap_read =
-		take_failure(l, PORT_FAIL_READ) ? nr_reads : 0;
-	return qr_ground.port.swap_read(NULL, area, byte, buf, bytes);
 }
 
 static uint32_t count_pages(const struct linux_fixture *l)
@@ -310,93 +280,15 @@ static const char *fixture_held(struct port_fixture *f)
 	return l->text;
 }
 
-static bool is_open(int fd)
-{
-	return fcntl(fd, F_GETFD) >= 0;
-}
-
-/* The monitor sleeps in a read: one last fault gets it out. */
-static void end_monitor(struct linux_fixture *l)
-{
-	unsigned char byte = 0;
-
-	atomic_store(&l->is_over, true);
-	l->va.a = qr_ground.doorbell;
-	l->write = false;
-	fixture_begin(&l->f, l->va, false, byte);
-	pthread_join(l->monitor, NULL);
-	(void)qr_uffd_copy(l->va, 1, qr_ground.zeros, false);
-	(void)fixture_end(&l->f);
-}
-
-static void drop_ground(void)
-{
-	const struct quire_port *port = &qr_ground.port;
-
-	if (port->direct != NULL)
-		munmap(port->direct, (size_t)port->nr_frames << QUIRE_PAGE_SHIFT);
-	if (qr_ground.zeros != NULL)
-		munmap((void *)(uintptr_t)qr_ground.zeros,
-		       QUIRE_FILL_MAX * QUIRE_PAGE_BYTES);
-	if (qr_ground.reserve.end.a != 0)
-		munmap((void *)qr_ground.reserve.start.a,
-		       qr_ground.reserve.end.a - qr_ground.reserve.start.a);
-	qr_swapfile_adopt(NULL, 0);
-	memset(&qr_ground, 0, sizeof(qr_ground));
-}
-
-static void free_fixture(struct linux_fixture *l)
-{
-	drop_ground();
-	for (int fd = 0; fd < FDS_MAX; fd++)
-		if (!l->had_fd[fd] && is_open(fd))
-			close(fd);
-	free(l);
-}
-
 static void fixture_close(struct port_fixture *f)
 {
 	struct linux_fixture *l = self(f);
 
-	end_monitor(l);
+	linux_ground_end(&l->monitor, 1);
 	sigaction(SIGSEGV, &l->old_segv, NULL);
 	sigaction(BREAK_OFF, &l->old_break, NULL);
-	free_fixture(l);
-}
-
-static void choose_folder(void)
-{
-	const char *named = getenv("TMPDIR");
-
-	snprintf(qr_ground.swap_folder, sizeof(qr_ground.swap_folder), "%s",
-		 named != NULL ? named : "/tmp");
-}
-
-/* NULL, or what is missing. */
-static const char *make_ground(uint32_t without)
-{
-	qr_ground.features = qr_features_probe() & ~without;
-	if ((qr_ground.features & QUIRE_FEATURE_WP) == 0 ||
-	    (qr_ground.features & QUIRE_FEATURE_KERNEL_FAULTS) == 0)
-		return "userfaultfd for faults in the kernel, with write protection";
-	if ((qr_ground.features & QUIRE_FEATURE_THREAD_ID) == 0)
-		return "faults that name their thread";
-	qr_ground.seat = &seat;
-	qr_ground.settings.swap_bytes = SWAP_EXTENTS * QUIRE_EXTENT_BYTES;
-	choose_folder();
-	qr_port_ops_set(&qr_ground.port);
-	qr_ranges_init(&qr_ground.foreign, &qr_ground.port);
-	qr_ranges_init(&qr_ground.no_fork, &qr_ground.port);
-	qr_ranges_init(&qr_ground.wipe_fork, &qr_ground.port);
-	qr_careful_init();
-	if (!qr_window_make(RAM_BYTES))
-		return "memory, or addresses";
-	qr_ground.fds.uffd = (int)qr_uffd_open(qr_ground.features);
-	qr_ground.fds.memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-	qr_ground.fds.status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-	if (qr_ground.fds.uffd < 0 || qr_window_register() != 0)
-		return "a userfaultfd";
-	return NULL;
+	linux_ground_drop();
+	free(l);
 }
 
 static void take_signals(struct linux_fixture *l)
@@ -409,23 +301,26 @@ static void take_signals(struct linux_fixture *l)
 
 static struct port_fixture *make(uint32_t without)
 {
+	const struct linux_ground_config config = {
+		.ram_bytes = RAM_BYTES,
+		.swap_bytes = SWAP_EXTENTS * QUIRE_EXTENT_BYTES,
+		.without = without,
+	};
 	struct linux_fixture *l = calloc(1, sizeof(*l));
 	const char *missing;
 
 	if (l == NULL)
 		return NULL;
-	for (int fd = 0; fd < FDS_MAX; fd++)
-		l->had_fd[fd] = is_open(fd);
-	missing = make_ground(without);
+	missing = linux_ground_make(&config);
 	if (missing != NULL) {
 		fprintf(stderr, "skip: this host lacks %s\n", missing);
-		free_fixture(l);
+		linux_ground_drop();
+		free(l);
 		return NULL;
 	}
 	l->port = qr_ground.port;
 	l->port.ctx = l;
 	l->port.swap_write = swap_write;
-	l->port.swap_read = swap_read;
 	l->f = (struct port_fixture){
 		.port = &l->port,
 		.base = qr_ground.port.window.start,
