@@ -13,6 +13,11 @@
 /* A few times what fits into the frames; the break gets a sixteenth. */
 #define WINDOW_PAGES 8192u
 
+bool rig_has_writer(const struct rig_config *config)
+{
+	return config->swap == QUIRE_SWAP_FILE && config->lanes > 1 && config->store != 0;
+}
+
 static struct quire_config machine_config(struct rig *rig)
 {
 	return (struct quire_config){
@@ -20,6 +25,7 @@ static struct quire_config machine_config(struct rig *rig)
 		.swap = (enum quire_swap_mode)rig->config.swap,
 		.store_bytes = (uint64_t)rig->config.store << QUIRE_PAGE_SHIFT,
 		.nr_lanes = ground_lanes(&rig->config),
+		.has_writer = rig_has_writer(&rig->config),
 		.stats = &rig->stats,
 	};
 }

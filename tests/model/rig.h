@@ -49,6 +49,9 @@ struct rig {
 	uint32_t brk_pages;   /* at its start, kept for the break */
 };
 
+/* Whether the machine leaves writing to a thread that calls quire_write_back(); whoever runs
+ * several CPUs provides it. */
+bool rig_has_writer(const struct rig_config *config);
 /* False: too few frames could be had, because of what was made to fail. */
 bool rig_open(struct rig *rig, const struct rig_config *config);
 /* Every area is gone by now: all frames and extents are free again. */

@@ -96,8 +96,19 @@ static void map_common(struct rig *rig, quire_vaddr at)
 		rig_fail(rig, "the common area cannot be made");
 }
 
+static void *write_back(void *arg)
+{
+	struct rig *rig = arg;
+
+	while (quire_write_back(rig->q))
+		continue;
+	return NULL;
+}
+
 static void run_one(const struct rig_config *config)
 {
+	bool has_writer = rig_has_writer(config);
+	pthread_t writer;
 	static struct worker workers[THREADS_MAX];
 	uint32_t share, first;
 	quire_vaddr common;
@@ -109,6 +120,8 @@ static void run_one(const struct rig_config *config)
 	share = (rig.nr_pages - first) / config->lanes;
 	common = (quire_vaddr){rig.base + (uint64_t)rig.brk_pages * QUIRE_PAGE_BYTES};
 	map_common(&rig, common);
+	if (has_writer)
+		assert_int_equal(pthread_create(&writer, NULL, write_back, &rig), 0);
 	for (uint32_t i = 0; i < config->lanes; i++) {
 		struct worker *w = &workers[i];
 
@@ -123,6 +136,10 @@ static void run_one(const struct rig_config *config)
 	}
 	for (uint32_t i = 0; i < config->lanes; i++)
 		pthread_join(workers[i].thread, NULL);
+	if (has_writer) {
+		quire_stop_writing(rig.q);
+		pthread_join(writer, NULL);
+	}
 	rig_validate(&rig);
 	for (uint32_t i = 0; i < config->lanes; i++)
 		driver_finish(&workers[i].driver);
