@@ -2,11 +2,12 @@
 /* frame.h - the frame table: one record for each frame.
  *
  * Invariants.
- *   F1  a free frame that heads a block of the buddy system has state FREE and the
- *       block's order; the block's other frames have state TAIL or FREE with any order;
+ *   F1  the first frame of a block has the block's order, and FREE or what the block is
+ *       used for; the block's other frames are TAIL, but in a taken block of SLAB, where
+ *       each frame is SLAB, those after the first with order QUIRE_ORDER_PART;
  *   F2  a MAPPED frame is named by exactly one present entry, at owner;
- *   F3  slot is not 0 only in a MAPPED frame whose copy in swap is still good: the swap
- *       cache.
+ *   F3  the slot of a MAPPED frame is not 0 only while its copy in swap is still good:
+ *       the swap cache.
  */
 #ifndef QUIRE_CORE_FRAMES_FRAME_H
 #define QUIRE_CORE_FRAMES_FRAME_H
@@ -21,19 +22,23 @@ enum quire_frame_use {
 	QUIRE_FRAME_TABLE,  /* page tables, pools of records */
 	QUIRE_FRAME_STORE,  /* compressed pages */
 	QUIRE_FRAME_MAPPED, /* a page of the program */
+	QUIRE_FRAME_SLAB,   /* objects; slot and owner are the slab allocator's */
 	QUIRE_FRAME_USES,
 };
 
+/* The order of a frame inside a taken block: it heads none. */
+#define QUIRE_ORDER_PART 63u
+
 struct quire_frame {
 	uint8_t use;	     /* enum quire_frame_use */
-	uint8_t order;	     /* of the free block it heads */
+	uint8_t order;	     /* of the block it heads, free or taken */
 	uint16_t nr_entries; /* TABLE: entries in use, for page tables */
-	uint32_t slot;	     /* MAPPED: the good copy's slot, or 0 */
+	uint32_t slot;	     /* MAPPED: the good copy's slot, or 0; SLAB: its own */
 	union {
 		struct {
 			uint32_t next, prev; /* FREE, WARM: neighbours on the list */
 		};
-		uint64_t owner; /* MAPPED: the page's address */
+		uint64_t owner; /* MAPPED: the page's address; SLAB: the slab's own */
 	};
 };
 

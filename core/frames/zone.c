@@ -42,8 +42,7 @@ static uint32_t warm_max(const struct quire_zone *zone)
 
 static bool use_is_handed_out(uint32_t use)
 {
-	return use == QUIRE_FRAME_TABLE || use == QUIRE_FRAME_STORE ||
-	       use == QUIRE_FRAME_MAPPED;
+	return use >= QUIRE_FRAME_TABLE && use < QUIRE_FRAME_USES;
 }
 
 /* Whether the ground holds memory at the frame's own address while it has this use. */
@@ -64,6 +63,12 @@ static void raise_peak(uint64_t *peak, uint64_t now)
 		*peak = now;
 }
 
+/* Objects are the machine's own records, as tables are. */
+static uint32_t frames_table(const struct quire_zone *zone)
+{
+	return zone->counts[QUIRE_FRAME_TABLE] + zone->counts[QUIRE_FRAME_SLAB];
+}
+
 static void account(struct quire_zone *zone)
 {
 	struct quire_stats *stats = zone->stats;
@@ -73,7 +78,7 @@ static void account(struct quire_zone *zone)
 	stats->frames_free = qr_zone_free_frames(zone);
 	stats->frames_mapped = zone->counts[QUIRE_FRAME_MAPPED];
 	stats->frames_store = zone->counts[QUIRE_FRAME_STORE];
-	stats->frames_table = zone->counts[QUIRE_FRAME_TABLE];
+	stats->frames_table = frames_table(zone);
 	raise_peak(&stats->peak_mapped, stats->frames_mapped);
 	raise_peak(&stats->peak_store, stats->frames_store);
 	raise_peak(&stats->peak_table, stats->frames_table);
@@ -186,14 +191,25 @@ bool qr_zone_alloc(struct quire_zone *zone, enum quire_frame_use use, uint32_t f
 	return true;
 }
 
+/* The use of a block that is given back; stops the machine when it was not taken so. */
+static uint32_t used_block(const struct quire_zone *zone, quire_pfn pfn, uint32_t order)
+{
+	const struct quire_frame *frame = &zone->frames[pfn.n];
+
+	if (!use_is_handed_out(frame->use))
+		zone->port->panic(zone->port->ctx, "zone: a frame is freed twice");
+	if (frame->order != order)
+		zone->port->panic(zone->port->ctx,
+				  "zone: a block is freed with another order");
+	return frame->use;
+}
+
 void qr_zone_free(struct quire_zone *zone, quire_pfn pfn)
 {
 	uint32_t use;
 
 	QUIRE_ASSERT(pfn.n < zone->buddy.nr_frames);
-	use = zone->frames[pfn.n].use;
-	if (!use_is_handed_out(use))
-		zone->port->panic(zone->port->ctx, "zone: a frame is freed twice");
+	use = used_block(zone, pfn, 0);
 	zone->counts[use]--;
 	if (use_is_backed(zone, use)) {
 		if (zone->nr_warm >= warm_max(zone))
@@ -205,14 +221,123 @@ void qr_zone_free(struct quire_zone *zone, quire_pfn pfn)
 	account(zone);
 }
 
+static void warm_discard_all(struct quire_zone *zone)
+{
+	while (zone->nr_warm > 0)
+		warm_discard(zone);
+}
+
+/* Each frame of a slab says so: an object's slab is found from any of its frames. */
+static void mark_block(struct quire_zone *zone, quire_pfn pfn, uint32_t order,
+		       enum quire_frame_use use)
+{
+	zone->frames[pfn.n] =
+		(struct quire_frame){.use = (uint8_t)use, .order = (uint8_t)order};
+	for (uint32_t i = 1; use == QUIRE_FRAME_SLAB && i < 1u << order; i++)
+		zone->frames[pfn.n + i] = (struct quire_frame){.use = QUIRE_FRAME_SLAB,
+							       .order = QUIRE_ORDER_PART};
+}
+
+static void unmark_block(struct quire_zone *zone, quire_pfn pfn, uint32_t order)
+{
+	for (uint32_t i = 1; i < 1u << order; i++)
+		zone->frames[pfn.n + i].use = QUIRE_FRAME_TAIL;
+}
+
+bool qr_zone_alloc_block(struct quire_zone *zone, enum quire_frame_use use,
+			 uint32_t order, uint32_t flags, quire_pfn *out)
+{
+	uint64_t keep = (flags & QUIRE_ALLOC_RESERVE) != 0 ? 0 : zone->min;
+	uint32_t nr = 1u << order;
+	quire_pfn pfn;
+
+	if (order == 0)
+		return qr_zone_alloc(zone, use, flags, out);
+	QUIRE_ASSERT(order <= QUIRE_ORDER_MAX && use_is_handed_out(use));
+	if (qr_zone_free_frames(zone) < keep + nr || fails_on_command(zone))
+		return false;
+	if (!qr_buddy_alloc(&zone->buddy, order, &pfn)) {
+		warm_discard_all(zone);
+		if (!qr_buddy_alloc(&zone->buddy, order, &pfn)) {
+			account(zone);
+			return false;
+		}
+	}
+	mark_block(zone, pfn, order, use);
+	if ((flags & QUIRE_ALLOC_ZERO) != 0)
+		memset(qr_zone_address(zone, pfn), 0, (size_t)nr << QUIRE_PAGE_SHIFT);
+	zone->counts[use] += nr;
+	account(zone);
+	*out = pfn;
+	return true;
+}
+
+static void discard_block(struct quire_zone *zone, quire_pfn pfn, uint32_t order)
+{
+	quire_pfn pfns[ZONE_DISCARD_BATCH];
+	uint32_t nr = 1u << order;
+
+	for (uint32_t i = 0; i < nr;) {
+		uint32_t k = 0;
+
+		while (k < ZONE_DISCARD_BATCH && i < nr)
+			pfns[k++] = (quire_pfn){pfn.n + i++};
+		zone->port->discard(zone->port->ctx, pfns, k);
+	}
+}
+
+void qr_zone_free_block(struct quire_zone *zone, quire_pfn pfn, uint32_t order)
+{
+	uint32_t use;
+
+	if (order == 0) {
+		qr_zone_free(zone, pfn);
+		return;
+	}
+	QUIRE_ASSERT(order <= QUIRE_ORDER_MAX && pfn.n < zone->buddy.nr_frames);
+	use = used_block(zone, pfn, order);
+	zone->counts[use] -= 1u << order;
+	if (use == QUIRE_FRAME_SLAB)
+		unmark_block(zone, pfn, order);
+	/* Blocks do not wait on the warm list: there they would fall to single frames. */
+	if (use_is_backed(zone, use))
+		discard_block(zone, pfn, order);
+	qr_buddy_free(&zone->buddy, pfn, order);
+	account(zone);
+}
+
+static bool block_is_whole(const struct quire_zone *zone, uint32_t n)
+{
+	const struct quire_frame *head = &zone->frames[n];
+	bool is_slab = head->use == QUIRE_FRAME_SLAB;
+
+	if (head->order > QUIRE_ORDER_MAX ||
+	    zone->buddy.nr_frames - n < 1u << head->order)
+		return false;
+	for (uint32_t i = 1; i < 1u << head->order; i++) {
+		const struct quire_frame *part = &zone->frames[n + i];
+
+		if (is_slab ? part->use != QUIRE_FRAME_SLAB ||
+				      part->order != QUIRE_ORDER_PART
+			    : part->use != QUIRE_FRAME_TAIL)
+			return false;
+	}
+	return true;
+}
+
 static const char *validate_counts(const struct quire_zone *zone)
 {
 	uint32_t counts[QUIRE_FRAME_USES] = {0};
 
-	for (uint32_t n = 0; n < zone->buddy.nr_frames; n++) {
-		if (zone->frames[n].use >= QUIRE_FRAME_USES)
+	for (uint32_t n = 0, nr; n < zone->buddy.nr_frames; n += nr) {
+		uint32_t use = zone->frames[n].use;
+
+		if (use >= QUIRE_FRAME_USES)
 			return "Z1: a frame's use is none";
-		counts[zone->frames[n].use]++;
+		if (use_is_handed_out(use) && !block_is_whole(zone, n))
+			return "F1: a taken block's frames are not its own";
+		nr = use_is_handed_out(use) ? 1u << zone->frames[n].order : 1;
+		counts[use] += nr;
 	}
 	for (uint32_t use = QUIRE_FRAME_WARM; use < QUIRE_FRAME_USES; use++) {
 		if (counts[use] != zone->counts[use])
@@ -233,7 +358,7 @@ static const char *validate_stats(const struct quire_zone *zone)
 	    stats->frames_free != qr_zone_free_frames(zone) ||
 	    stats->frames_mapped != zone->counts[QUIRE_FRAME_MAPPED] ||
 	    stats->frames_store != zone->counts[QUIRE_FRAME_STORE] ||
-	    stats->frames_table != zone->counts[QUIRE_FRAME_TABLE] ||
+	    stats->frames_table != frames_table(zone) ||
 	    stats->frames_meta != zone->counts[QUIRE_FRAME_META])
 		return "Z1: stats are not the zone's counts";
 	if (stats->nr_frames != stats->frames_free + stats->frames_mapped +

@@ -47,10 +47,16 @@ void qr_zone_init(struct quire_zone *zone, const struct quire_port *port,
 #define QUIRE_ALLOC_RESERVE 1u /* may go below min: the caller is freeing memory */
 #define QUIRE_ALLOC_ZERO    2u /* the frame's bytes are zero */
 
-/* One frame for use (TABLE, STORE or MAPPED); false when the watermark forbids it. */
+/* One frame for use (TABLE, STORE, MAPPED or SLAB); false when the watermark forbids it. */
 bool qr_zone_alloc(struct quire_zone *zone, enum quire_frame_use use, uint32_t flags,
 		   quire_pfn *out);
 void qr_zone_free(struct quire_zone *zone, quire_pfn pfn);
+/* 2^order neighbouring frames, the first a multiple of 2^order; order is
+ * 0..QUIRE_ORDER_MAX.  flags as above; ZERO clears them all.  Given back as taken: order
+ * and all. */
+bool qr_zone_alloc_block(struct quire_zone *zone, enum quire_frame_use use,
+			 uint32_t order, uint32_t flags, quire_pfn *out);
+void qr_zone_free_block(struct quire_zone *zone, quire_pfn pfn, uint32_t order);
 uint32_t qr_zone_free_frames(const struct quire_zone *zone);
 const char *qr_zone_validate(const struct quire_zone *zone);
 
