@@ -80,8 +80,10 @@ static bool is_inside(const struct quire_frame *frame)
 
 uint32_t qr_buddy_head(const struct quire_buddy *buddy, uint32_t n)
 {
-	while (n > 0 && is_inside(&buddy->frames[n]))
-		n--;
+	struct quire_frame frame = qr_frame_peek(&buddy->frames[n]);
+
+	while (n > 0 && is_inside(&frame))
+		frame = qr_frame_peek(&buddy->frames[--n]);
 	return n;
 }
 
@@ -124,15 +126,19 @@ void qr_buddy_take(struct quire_buddy *buddy, uint32_t first, uint32_t end)
 	}
 }
 
+static bool is_free(const struct quire_buddy *buddy, uint32_t n)
+{
+	return qr_frame_peek(&buddy->frames[n]).use == QUIRE_FRAME_FREE;
+}
+
 /* Frames from the block's head on to the next head. */
 static uint32_t block_frames(const struct quire_buddy *buddy, uint32_t n)
 {
-	const struct quire_frame *frame = &buddy->frames[n];
-	bool is_block = frame->use == QUIRE_FRAME_FREE ||
-			frame->use == QUIRE_FRAME_TAKEN || qr_frame_is_handed_out(frame);
+	struct quire_frame frame = qr_frame_peek(&buddy->frames[n]);
+	bool is_block = frame.use == QUIRE_FRAME_FREE || frame.use == QUIRE_FRAME_TAKEN ||
+			qr_frame_is_handed_out(&frame);
 
-	return is_block && frame->order < buddy->nr_orders ? buddy->sizes[frame->order]
-							   : 1;
+	return is_block && frame.order < buddy->nr_orders ? buddy->sizes[frame.order] : 1;
 }
 
 uint32_t qr_buddy_find_run(const struct quire_buddy *buddy, uint32_t nr, uint32_t align)
@@ -143,7 +149,7 @@ uint32_t qr_buddy_find_run(const struct quire_buddy *buddy, uint32_t nr, uint32_
 	for (uint32_t n = 0; n < buddy->nr_frames;) {
 		uint32_t after = n + block_frames(buddy, n);
 
-		if (buddy->frames[n].use != QUIRE_FRAME_FREE)
+		if (!is_free(buddy, n))
 			first = (after + align - 1) & ~(align - 1);
 		else if (after > first && after - first >= nr)
 			return first;
@@ -157,12 +163,13 @@ void qr_buddy_regroup(struct quire_buddy *buddy, uint32_t first, uint32_t end,
 {
 	QUIRE_ASSERT(group < QUIRE_GROUPS && buddy->groups != NULL);
 	for (uint32_t n = first; n < end; n += QUIRE_GROUP_FRAMES)
-		buddy->groups[n >> QUIRE_GROUP_SHIFT] = (uint8_t)group;
+		atomic_store_explicit(&buddy->groups[n >> QUIRE_GROUP_SHIFT],
+				      (uint8_t)group, memory_order_relaxed);
 	for (uint32_t n = first; n < end;) {
-		const struct quire_frame *frame = &buddy->frames[n];
-		uint32_t order = frame->order, tag = frame->tag;
+		struct quire_frame frame = qr_frame_peek(&buddy->frames[n]);
+		uint32_t order = frame.order, tag = frame.tag;
 
-		if (frame->use == QUIRE_FRAME_FREE) {
+		if (frame.use == QUIRE_FRAME_FREE) {
 			qr_list_remove(buddy, n, order);
 			qr_list_push(buddy, n, order, tag);
 		}
@@ -175,7 +182,7 @@ static uint32_t free_in(const struct quire_buddy *buddy, uint32_t first, uint32_
 	uint32_t nr = 0;
 
 	for (uint32_t n = first; n < end; n += block_frames(buddy, n))
-		if (buddy->frames[n].use == QUIRE_FRAME_FREE)
+		if (is_free(buddy, n))
 			nr += buddy->sizes[buddy->frames[n].order];
 	return nr;
 }

@@ -86,8 +86,10 @@ struct quire_buddy {
 	uint32_t nr_frames; /* spanned, holes included */
 	uint32_t nr_free;
 	uint32_t nr_orders;
-	uint32_t lag;	 /* Fibonacci: see above */
-	uint8_t *groups; /* of each QUIRE_GROUP_FRAMES frames; NULL: all are in group 0 */
+	uint32_t lag; /* Fibonacci: see above */
+	/* Of each QUIRE_GROUP_FRAMES frames; NULL: all are in group 0.  Read without the
+	 * lock by CPUs that free a frame. */
+	_Atomic uint8_t *groups;
 	uint64_t filled[QUIRE_GROUPS]; /* bit k: list k is not empty */
 	uint32_t sizes[QUIRE_ORDERS_MAX];
 	uint32_t heads[QUIRE_GROUPS][QUIRE_ORDERS_MAX]; /* QUIRE_NO_FRAME: empty */
@@ -95,9 +97,10 @@ struct quire_buddy {
 
 struct quire_buddy_config {
 	const struct quire_buddy_ops *ops;
-	uint32_t most;	 /* frames of the largest block, at least 1 */
-	uint32_t lag;	 /* Fibonacci: 2 or more; else ignored */
-	uint8_t *groups; /* one byte for each started QUIRE_GROUP_FRAMES, or NULL */
+	uint32_t most; /* frames of the largest block, at least 1 */
+	uint32_t lag;  /* Fibonacci: 2 or more; else ignored */
+	_Atomic uint8_t
+		*groups; /* one byte for each started QUIRE_GROUP_FRAMES, or NULL */
 };
 
 /* No frame is free at the start. */

@@ -45,7 +45,10 @@ static inline uint32_t qr_merged_tag(uint32_t first, uint32_t second)
 
 static inline uint32_t qr_group_of(const struct quire_buddy *buddy, uint32_t n)
 {
-	return buddy->groups == NULL ? 0 : buddy->groups[n >> QUIRE_GROUP_SHIFT];
+	return buddy->groups == NULL
+		       ? 0
+		       : atomic_load_explicit(&buddy->groups[n >> QUIRE_GROUP_SHIFT],
+					      memory_order_relaxed);
 }
 
 static inline void qr_list_push(struct quire_buddy *buddy, uint32_t n, uint32_t order,
@@ -90,8 +93,12 @@ static inline void qr_list_remove(struct quire_buddy *buddy, uint32_t n, uint32_
 static inline bool qr_is_free_block(const struct quire_buddy *buddy, uint32_t n,
 				    uint32_t order)
 {
-	return n < buddy->nr_frames && buddy->frames[n].use == QUIRE_FRAME_FREE &&
-	       buddy->frames[n].order == order;
+	struct quire_frame frame;
+
+	if (n >= buddy->nr_frames)
+		return false;
+	frame = qr_frame_peek(&buddy->frames[n]);
+	return frame.use == QUIRE_FRAME_FREE && frame.order == order;
 }
 
 /* The lowest order from order on that has a free block in the group. */

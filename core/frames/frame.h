@@ -12,23 +12,9 @@
 #ifndef QUIRE_CORE_FRAMES_FRAME_H
 #define QUIRE_CORE_FRAMES_FRAME_H
 
-#include "quire/types.h"
+#include "quire/frames.h"
 
-enum quire_frame_use {
-	QUIRE_FRAME_TAIL,   /* inside a block, or never used; 0: the table starts so */
-	QUIRE_FRAME_FREE,   /* heads a free block */
-	QUIRE_FRAME_WARM,   /* free, but the ground still holds memory for it */
-	QUIRE_FRAME_META,   /* the frame table, lanes, the machine itself */
-	QUIRE_FRAME_TABLE,  /* page tables, pools of records */
-	QUIRE_FRAME_STORE,  /* compressed pages */
-	QUIRE_FRAME_MAPPED, /* a page of the program */
-	QUIRE_FRAME_SLAB,   /* objects; slot and owner are the slab allocator's */
-	QUIRE_FRAME_TAKEN,  /* heads a block that the buddy system gave, of no use yet */
-	QUIRE_FRAME_CACHED, /* free, on a CPU's own list */
-	QUIRE_FRAME_RESERVED, /* a hole of the memory map, or somebody else's */
-	QUIRE_FRAME_BAD,      /* found faulty, and never given again */
-	QUIRE_FRAME_USES,
-};
+#include <stdatomic.h>
 
 /* The order of a frame inside a taken block: it heads none. */
 #define QUIRE_ORDER_PART 63u
@@ -38,9 +24,14 @@ enum quire_frame_use {
 #define QUIRE_REFS_MAX 0xffffu
 
 struct quire_frame {
-	uint16_t use : 4;   /* enum quire_frame_use */
-	uint16_t order : 6; /* of the block it heads, free or taken */
-	uint16_t tag : 6;   /* of the same block: its place among its buddies */
+	union {
+		struct {
+			uint16_t use : 4;   /* enum quire_frame_use */
+			uint16_t order : 6; /* of the block it heads, free or taken */
+			uint16_t tag : 6;   /* its place among its buddies */
+		};
+		_Atomic uint16_t head; /* the three: see qr_frame_peek() */
+	};
 	union {
 		uint16_t nr_entries;   /* TABLE: entries in use, for page tables */
 		uint16_t group;	       /* FREE: whose list it is on */
@@ -56,6 +47,30 @@ struct quire_frame {
 };
 
 _Static_assert(sizeof(struct quire_frame) == 16, "0.4 % of a 4 KiB frame");
+
+/* A CPU changes the head of a frame on its own lists without the zone's lock, while a holder
+ * of the lock looks whether the frame is somebody's free buddy.  Either way it is not, but
+ * both have to be one access: what qr_frame_peek() gives has a head only. */
+static inline struct quire_frame qr_frame_peek(const struct quire_frame *frame)
+{
+	struct quire_frame peeked = {.use = 0};
+
+	atomic_store_explicit(&peeked.head,
+			      atomic_load_explicit(&frame->head, memory_order_relaxed),
+			      memory_order_relaxed);
+	return peeked;
+}
+
+/* Changes the use alone, as one access. */
+static inline void qr_frame_set_use(struct quire_frame *frame, uint32_t use)
+{
+	struct quire_frame next = {
+		.use = use & 15u, .order = frame->order, .tag = frame->tag};
+
+	atomic_store_explicit(&frame->head,
+			      atomic_load_explicit(&next.head, memory_order_relaxed),
+			      memory_order_relaxed);
+}
 
 static inline bool qr_frame_is_handed_out(const struct quire_frame *frame)
 {

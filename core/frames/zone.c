@@ -250,7 +250,7 @@ void qr_zone_free(struct quire_zone *zone, quire_pfn pfn)
 	use = frame->use;
 	if (!qr_frame_is_handed_out(frame))
 		zone->port->panic(zone->port->ctx, "zone: a frame is freed twice");
-	if (frame->order > 1 || zone->buddy.sizes[frame->order] != 1)
+	if (frame->order != 0 && qr_zone_block_frames(zone, pfn) != 1)
 		zone->port->panic(zone->port->ctx,
 				  "zone: a block is freed with another order");
 	zone->counts[use]--;

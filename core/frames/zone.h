@@ -67,10 +67,6 @@ void qr_zone_add(struct quire_zone *zone, uint32_t first, uint32_t end);
 void qr_zone_set(struct quire_zone *zone, uint32_t first, uint32_t end,
 		 enum quire_frame_use use);
 
-#define QUIRE_ALLOC_RESERVE 1u /* may go below min: the caller is freeing memory */
-#define QUIRE_ALLOC_ZERO    2u /* the frame's bytes are zero */
-#define QUIRE_ALLOC_MOVABLE 4u /* from the frames of group 1: its page can move */
-
 /* One frame for use (TABLE, STORE, MAPPED or SLAB); false when the watermark forbids it. */
 bool qr_zone_alloc(struct quire_zone *zone, enum quire_frame_use use, uint32_t flags,
 		   quire_pfn *out);
@@ -99,7 +95,7 @@ static inline uint32_t qr_zone_table_count(const struct quire_zone *zone)
 	return zone->counts[QUIRE_FRAME_TABLE] + zone->counts[QUIRE_FRAME_SLAB];
 }
 
-/* Frames of the block that this frame heads, free or taken; else 1. */
+/* Frames of the block that this frame heads, free or taken; 0 inside a slab's. */
 uint32_t qr_zone_block_frames(const struct quire_zone *zone, quire_pfn pfn);
 
 static inline void *qr_zone_address(const struct quire_zone *zone, quire_pfn pfn)

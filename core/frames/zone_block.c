@@ -8,7 +8,7 @@ uint32_t qr_zone_block_frames(const struct quire_zone *zone, quire_pfn pfn)
 {
 	uint32_t order = zone->frames[pfn.n].order;
 
-	return order < zone->buddy.nr_orders ? zone->buddy.sizes[order] : 1;
+	return order < zone->buddy.nr_orders ? zone->buddy.sizes[order] : 0;
 }
 
 /* The block at pfn is in use from now on.  Each frame of a slab says so: an object's slab
@@ -81,8 +81,7 @@ void qr_zone_free_block(struct quire_zone *zone, quire_pfn pfn, uint32_t order)
 {
 	QUIRE_ASSERT(order <= QUIRE_ORDER_MAX);
 	QUIRE_ASSERT(pfn.n - zone->base < zone->buddy.nr_frames);
-	if (order == 0 && zone->buddy.sizes[zone->frames[pfn.n].order & 1] == 1 &&
-	    zone->frames[pfn.n].order <= 1) {
+	if (order == 0 && qr_zone_block_frames(zone, pfn) <= 1) {
 		qr_zone_free(zone, pfn);
 		return;
 	}
@@ -126,7 +125,8 @@ void qr_zone_free_run(struct quire_zone *zone, quire_pfn pfn, uint32_t nr)
 	for (uint32_t n = pfn.n; n < end;) {
 		uint32_t size = qr_zone_block_frames(zone, (quire_pfn){n});
 
-		if (!qr_frame_is_handed_out(&zone->frames[n]) || size > end - n)
+		if (!qr_frame_is_handed_out(&zone->frames[n]) || size == 0 ||
+		    size > end - n)
 			zone->port->panic(zone->port->ctx,
 					  "zone: a run is freed that was not taken");
 		take_back(zone, (quire_pfn){n});

@@ -137,7 +137,8 @@ void model_init(struct model *m, const struct model_system *system, uint32_t nr_
 	};
 
 	memset(m->frames, 0, nr_frames * sizeof(m->frames[0]));
-	memset(m->groups, 0, sizeof(m->groups));
+	for (uint32_t i = 0; i < MODEL_FRAMES / QUIRE_GROUP_FRAMES; i++)
+		m->groups[i] = 0;
 	m->system = system;
 	m->nr_nodes = 0;
 	m->nr_blocks = 0;

@@ -33,7 +33,7 @@ struct model {
 	const struct model_system *system;
 	struct quire_buddy buddy;
 	struct quire_frame frames[MODEL_FRAMES];
-	uint8_t groups[MODEL_FRAMES / QUIRE_GROUP_FRAMES];
+	_Atomic uint8_t groups[MODEL_FRAMES / QUIRE_GROUP_FRAMES];
 	struct model_node nodes[MODEL_NODES];
 	uint32_t nr_nodes;
 	uint32_t blocks[MODEL_BLOCKS]; /* starts of those taken */
