@@ -5,7 +5,7 @@
  * other does not. */
 #include "ports/linux/settings.h"
 
-#include "ports/linux/text.h"
+#include "core/base/text.h"
 
 #include <stddef.h>
 

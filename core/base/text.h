@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* text.h - lines put together without libc, cut off where they do not fit. */
-#ifndef QUIRE_PORTS_LINUX_TEXT_H
-#define QUIRE_PORTS_LINUX_TEXT_H
+#ifndef QUIRE_CORE_BASE_TEXT_H
+#define QUIRE_CORE_BASE_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,6 +39,37 @@ static inline void qr_text_number(struct qr_text *text, uint64_t value)
 	} while (value);
 	while (nr)
 		qr_text_char(text, digits[--nr]);
+}
+
+static inline void qr_text_hex(struct qr_text *text, uint64_t value)
+{
+	uint32_t shift = 60;
+
+	qr_text_add(text, "0x");
+	while (shift > 0 && value >> shift == 0)
+		shift -= 4;
+	for (;; shift -= 4) {
+		qr_text_char(text, "0123456789abcdef"[value >> shift & 15]);
+		if (shift == 0)
+			return;
+	}
+}
+
+/* What was added since used is filled up to width with blanks: before it, or behind. */
+static inline void qr_text_pad(struct qr_text *text, size_t used, size_t width,
+			       bool before)
+{
+	size_t bytes = text->used - used;
+
+	for (size_t i = bytes; i < width; i++)
+		qr_text_char(text, ' ');
+	if (!before)
+		return;
+	for (size_t i = text->used; i-- > used;) {
+		size_t shift = text->used - used - bytes;
+
+		text->at[i] = i >= used + shift ? text->at[i - shift] : ' ';
+	}
 }
 
 /* Ends the line; its start. */
