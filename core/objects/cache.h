@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* cache.h - caches, slabs and magazines as the files of this folder share them.
  *
- * Model.  A *slab* is a run of frames of use SLAB, each of whose records has the slab's
- * descriptor as owner; so any address leads to its slab, its cache and its object in two
- * loads.  Free objects of a slab are linked through themselves: at the object's start,
+ * Model.  A *slab* is a run of frames of use SLAB, each of whose records names the
+ * slab's descriptor and its cache; so any address leads to its slab, its cache and its
+ * object.  Free objects of a slab are linked through themselves: at the object's start,
  * or behind it where its bytes must stay as they are (constructor, debugging).  A slab is
  * *full* (no object is free), *partial* or *empty* (all are), and on that list of its
  * cache.
@@ -80,25 +80,41 @@ struct qr_magazine {
 
 #define QR_MAGAZINE_CLASSES 4u
 
+/* What a CPU has of a cache: half a line.  Those of one CPU lie side by side, by the
+ * number of the cache, so that the number alone leads there.  Written by this CPU alone;
+ * onlookers read. */
 struct qr_cpu_cache {
-	alignas(QR_LINE_BYTES) void **round; /* the loaded magazine's */
-	_Atomic uint32_t rounds;	     /* written by this CPU, read by onlookers */
-	uint32_t capacity;		     /* 0: no magazine */
+	/* The loaded magazine's last object, and the last place for one.  Both lead to
+	 * the same NULL where there is no magazine. */
+	alignas(32) void **_Atomic top;
+	void **_Atomic end;
+	struct qr_magazine *previous;
 	_Atomic uint32_t previous_rounds;
-	uint32_t drain_seen;
-	struct qr_magazine *loaded, *previous;
+	_Atomic uint16_t capacity; /* 0: no magazine */
+	uint16_t drain_seen;
+};
+
+/* Caches at a time.  Their numbers are kept in the records of frames; 0 is none. */
+#define QR_CACHES_MAX 256u
+#define QR_BOOT_ID    1u /* of the cache of caches */
+
+/* How an address leads to the record of its frame. */
+struct qr_direct {
+	uintptr_t start;
+	uint64_t bytes;
+	uintptr_t records; /* where the record of the frame at address 0 would be */
 };
 
 struct quire_kmem_cache {
 	/* What the fast path reads. */
-	unsigned char *direct;
-	struct quire_frame *frames;
-	uint64_t direct_bytes;
-	uint64_t span;	  /* bytes from a slab's first object to the end of its last */
+	struct qr_direct direct;
 	uint64_t inverse; /* of the stride: tells multiples of it */
-	uint32_t size;	  /* bytes that a caller may use */
+	uint32_t span;	  /* bytes from a slab's first object to the end of its last */
+	uint32_t id;
+	uint32_t size; /* bytes that a caller may use */
 	uint32_t flags;
 	struct quire_objects *objects;
+	struct qr_cpu_cache *cpus; /* of CPU 0; the next CPU's is QR_CACHES_MAX further */
 
 	/* The layout of an object; offsets from the address that the caller has. */
 	uint32_t stride;
@@ -125,12 +141,11 @@ struct quire_kmem_cache {
 	uint32_t size_class, size_class_max;
 	uint32_t nr_contended;
 	uint32_t next_colour;
-	_Atomic uint32_t drain_wanted;
+	_Atomic uint16_t drain_wanted;
 
 	uint32_t nr_names; /* by merging */
 	struct quire_kmem_cache *next;
 	char name[32];
-	struct qr_cpu_cache cpus[];
 };
 
 #define QR_KMALLOC_CACHES 13u
@@ -138,12 +153,15 @@ struct quire_kmem_cache {
 #define QR_KMALLOC_KINDS  2u /* of the zone, of the DMA zone */
 
 struct quire_objects {
+	struct qr_direct direct;
+	void *nothing;				       /* NULL: the top of no magazine */
+	struct qr_cpu_cache *cpus;		       /* QR_CACHES_MAX for each CPU */
+	struct quire_kmem_cache *by_id[QR_CACHES_MAX]; /* NULL: the number is free */
+	/* By bytes / GRAIN, rounded up: the number of the cache. */
+	uint8_t kmalloc_id[QUIRE_KMALLOC_SLAB_MAX / QR_KMALLOC_GRAIN + 1];
 	struct quire_objects_config config;
 	struct quire_zone *zone;
 	struct quire_kmem_cache *kmalloc[QR_KMALLOC_KINDS][QR_KMALLOC_CACHES];
-	/* By bytes / GRAIN, rounded up: the cache. */
-	uint8_t kmalloc_index[QUIRE_KMALLOC_SLAB_MAX / QR_KMALLOC_GRAIN + 1];
-
 	struct quire_kmem_cache *large;
 	struct qr_slab large_slab;
 	_Atomic uint64_t nr_large, nr_large_frames;
@@ -160,23 +178,30 @@ struct quire_objects {
 
 	quire_pfn pfn; /* the block that this lies in */
 	uint32_t order;
+	quire_pfn cpus_pfn; /* the block of the CPUs */
+	uint32_t cpus_order;
 	struct quire_kmem_cache *boot; /* the cache of caches, behind this */
 };
 
 /* zone access, taken alone. */
 void qr_objects_lock_zone(struct quire_objects *objects);
 void qr_objects_unlock_zone(struct quire_objects *objects);
-/* Something was given back, or somebody made room: another try may find frames. */
-bool qr_objects_reclaim(struct quire_objects *objects, uint32_t cpu, uint32_t flags,
-			uint32_t nr_frames, uint32_t attempt);
+/* A caller that runs on no CPU of the allocator's: it has no magazines. */
+#define QR_CPU_NONE UINT32_MAX
 
-/* cache.c: the layout of a cache that is otherwise all zero. */
+/* cache.c */
+/* A cache with a number, allocated and laid out, but on no list. */
+enum quire_status qr_cache_new(struct quire_objects *objects,
+			       const struct quire_kmem_cache_args *args,
+			       struct quire_kmem_cache **out);
+/* The layout of a cache that is otherwise all zero, but for its number. */
 enum quire_status qr_cache_init(struct quire_kmem_cache *cache,
 				struct quire_objects *objects,
 				const struct quire_kmem_cache_args *args);
-size_t qr_cache_bytes(uint32_t nr_cpus);
 /* Gives back magazines and empty slabs, all of them; no other call is under way. */
 void qr_cache_empty(struct quire_kmem_cache *cache);
+/* The slabs that are left go too, objects in use and all. */
+void qr_cache_abandon(struct quire_kmem_cache *cache);
 /* Reports every object in use, magazines having been emptied. */
 uint64_t qr_cache_leaks(struct quire_kmem_cache *cache, quire_kmem_leak_fn *leak,
 			void *ctx);
@@ -204,10 +229,22 @@ void *qr_cache_alloc_slow(struct quire_kmem_cache *cache, uint32_t cpu, uint32_t
 			  const void *site);
 void qr_cache_free_slow(struct quire_kmem_cache *cache, uint32_t cpu, void *object,
 			const void *site);
-/* The CPU's magazines go back to the slabs, and to their pool. */
-void qr_magazine_drain(struct quire_kmem_cache *cache, uint32_t cpu);
+/* Straight from the slabs and back to them. */
+void *qr_cache_alloc_direct(struct quire_kmem_cache *cache, uint32_t cpu, uint32_t flags,
+			    const void *site);
+void qr_cache_free_direct(struct quire_kmem_cache *cache, uint32_t cpu, void *object,
+			  const void *site);
+/* The CPU's magazines go back to the slabs, and to their pool; returns the frames that
+ * this set free. */
+uint32_t qr_magazine_drain(struct quire_kmem_cache *cache, uint32_t cpu);
 /* The same for the depot. */
-void qr_magazine_drain_depot(struct quire_kmem_cache *cache);
+uint32_t qr_magazine_drain_depot(struct quire_kmem_cache *cache);
+
+/* shrink.c */
+/* Whether another try may find frames: somebody was asked to give some back.  attempt
+ * counts from 0. */
+bool qr_objects_reclaim(struct quire_objects *objects, uint32_t cpu, uint32_t flags,
+			uint32_t nr_frames, uint32_t attempt);
 
 /* kmalloc.c */
 enum quire_status qr_kmalloc_init(struct quire_objects *objects);
