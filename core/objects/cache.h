@@ -23,9 +23,9 @@
  *   O5  the previous magazine of a CPU is full or empty; full ones in the depot are.
  *
  * Locking.  A cache's lock guards its lists and its depot; a CPU's magazines belong to
- * who runs on that CPU; objects->lock guards the lists of caches and of shrinkers.  Order:
- * objects -> cache; the zone's lock is taken alone.  Constructors, shrinkers and the
- * pressure upcall run with no cache's lock held.
+ * who runs on that CPU; objects->lock guards the lists of caches and of shrinkers.
+ * Order: objects -> cache; the zone's lock is taken alone.  Constructors, shrinkers and
+ * the pressure upcall run with no cache's lock held.
  */
 #ifndef QUIRE_CORE_OBJECTS_CACHE_H
 #define QUIRE_CORE_OBJECTS_CACHE_H

@@ -23,9 +23,9 @@ static inline bool qr_slab_has_object(const struct qr_slab *slab, const void *ob
 }
 
 /* What the record of a slab's frame says: the descriptor's address, whose upper bits are
- * those of the direct map, and in their stead the cache's number (scaled); and where the frame's
- * first byte lies from the slab's first object.  So the common path needs to look at
- * nothing but the record, four of which share a line. */
+ * those of the direct map, and in their stead the cache's number, scaled; and where the
+ * frame's first byte lies from the slab's first object.  So the common path needs to look
+ * at nothing but the record, four of which share a line. */
 #define QR_OWNER_SHIFT 48u
 
 static inline void qr_frame_own(struct quire_frame *frame, const struct qr_slab *slab,
