@@ -1,82 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* text.h - lines put together without libc, cut off where they do not fit. */
+/* text.h - text put together in a buffer, for panics and reports: what does not fit is
+ * cut, and the buffer always ends with a zero byte. */
 #ifndef QUIRE_CORE_BASE_TEXT_H
 #define QUIRE_CORE_BASE_TEXT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* room includes the final 0, which qr_text_end writes. */
 struct qr_text {
-	char *at;
-	size_t used, room;
-	bool overflow;
+	char *bytes;
+	size_t room;   /* at least 1 */
+	size_t length; /* as long as it would be with enough room */
 };
 
-static inline void qr_text_char(struct qr_text *text, char c)
-{
-	if (text->used + 1 < text->room)
-		text->at[text->used++] = c;
-	else
-		text->overflow = true;
-}
-
-static inline void qr_text_add(struct qr_text *text, const char *s)
-{
-	while (*s)
-		qr_text_char(text, *s++);
-}
-
-static inline void qr_text_number(struct qr_text *text, uint64_t value)
-{
-	char digits[20];
-	size_t nr = 0;
-
-	do {
-		digits[nr++] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	while (nr)
-		qr_text_char(text, digits[--nr]);
-}
-
-static inline void qr_text_hex(struct qr_text *text, uint64_t value)
-{
-	uint32_t shift = 60;
-
-	qr_text_add(text, "0x");
-	while (shift > 0 && value >> shift == 0)
-		shift -= 4;
-	for (;; shift -= 4) {
-		qr_text_char(text, "0123456789abcdef"[value >> shift & 15]);
-		if (shift == 0)
-			return;
-	}
-}
-
-/* What was added since used is filled up to width with blanks: before it, or behind. */
-static inline void qr_text_pad(struct qr_text *text, size_t used, size_t width,
-			       bool before)
-{
-	size_t bytes = text->used - used;
-
-	for (size_t i = bytes; i < width; i++)
-		qr_text_char(text, ' ');
-	if (!before)
-		return;
-	for (size_t i = text->used; i-- > used;) {
-		size_t shift = text->used - used - bytes;
-
-		text->at[i] = i >= used + shift ? text->at[i - shift] : ' ';
-	}
-}
-
-/* Ends the line; its start. */
-static inline const char *qr_text_end(struct qr_text *text)
-{
-	text->at[text->used] = '\0';
-	return text->at;
-}
+void qr_text_init(struct qr_text *text, char *bytes, size_t room);
+void qr_text_char(struct qr_text *text, char c);
+/* Right-aligned in width where it is shorter; 0: as it is. */
+void qr_text_string(struct qr_text *text, const char *string, uint32_t width);
+void qr_text_number(struct qr_text *text, uint64_t number, uint32_t width);
+/* Left-aligned. */
+void qr_text_left(struct qr_text *text, const char *string, uint32_t width);
+/* As 0x1f. */
+void qr_text_hex(struct qr_text *text, uint64_t number);
 
 #endif

@@ -164,7 +164,7 @@ struct quire_objects {
 	struct quire_kmem_cache *kmalloc[QR_KMALLOC_KINDS][QR_KMALLOC_CACHES];
 	struct quire_kmem_cache *large;
 	struct qr_slab large_slab;
-	_Atomic uint64_t nr_large, nr_large_frames;
+	_Atomic uint64_t nr_large_frames;
 
 	/* Guarded by the zone's lock. */
 	struct quire_pool slabs;
@@ -220,6 +220,8 @@ uint32_t qr_slab_release(struct quire_kmem_cache *cache, struct qr_slab *gone);
 /* The free object after one, its link checked. */
 void *qr_slab_next_free(const struct qr_slab *slab, const void *object);
 uint32_t qr_slab_index(const struct qr_slab *slab, const void *object);
+/* Frames that the slab has of the zone. */
+uint32_t qr_slab_frames(const struct qr_slab *slab);
 /* Sets a bit for each free object; false where the list is not sound. */
 bool qr_slab_mark_free(const struct qr_slab *slab, uint64_t *bits);
 
@@ -247,6 +249,13 @@ bool qr_objects_reclaim(struct quire_objects *objects, uint32_t cpu, uint32_t fl
 			uint32_t nr_frames, uint32_t attempt);
 
 /* kmalloc.c */
+/* The order with which a block of frames was taken whole, by the record of its first
+ * frame; false for any other. */
+static inline bool qr_frame_heads_large(const struct quire_frame *frame, uint32_t *order)
+{
+	*order = frame->slot - 1;
+	return frame->slot != 0;
+}
 enum quire_status qr_kmalloc_init(struct quire_objects *objects);
 void qr_kmalloc_free_large(struct quire_objects *objects, const void *object);
 

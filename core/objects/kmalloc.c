@@ -97,19 +97,31 @@ static struct quire_zone *zone_for(struct quire_objects *objects, uint32_t flags
 	return (flags & QUIRE_GFP_DMA) != 0 ? objects->config.dma_zone : objects->zone;
 }
 
+/* Buddy systems with uneven blocks may give more than was asked for: all of it is the
+ * block's.  The zone's lock is held. */
+static void own_block(struct quire_objects *objects, struct quire_zone *zone,
+		      quire_pfn pfn, uint32_t order)
+{
+	uint32_t nr = qr_zone_block_frames(zone, pfn);
+
+	for (uint32_t i = 0; i < nr; i++)
+		qr_frame_own(qr_zone_frame(zone, (quire_pfn){pfn.n + i}),
+			     &objects->large_slab, objects->large->id,
+			     i == 0 ? order + 1 : 0);
+	atomic_fetch_add_explicit(&objects->nr_large_frames, nr, memory_order_relaxed);
+}
+
 static bool take_block(struct quire_objects *objects, uint32_t order, uint32_t flags,
 		       quire_pfn *out)
 {
 	struct quire_zone *zone = zone_for(objects, flags);
+	uint32_t atomic = (flags & QUIRE_GFP_ATOMIC) != 0 ? QUIRE_ALLOC_RESERVE : 0;
 	bool got;
 
 	qr_objects_lock_zone(objects);
-	got = qr_zone_alloc_block(
-		zone, QUIRE_FRAME_SLAB, order,
-		(flags & QUIRE_GFP_ATOMIC) != 0 ? QUIRE_ALLOC_RESERVE : 0, out);
-	for (uint32_t i = 0; got && i < 1u << order; i++)
-		qr_frame_own(qr_zone_frame(zone, (quire_pfn){out->n + i}),
-			     &objects->large_slab, objects->large->id, 0);
+	got = qr_zone_alloc_block(zone, QUIRE_FRAME_SLAB, order, atomic, out);
+	if (got)
+		own_block(objects, zone, *out, order);
 	qr_objects_unlock_zone(objects);
 	return got;
 }
@@ -131,9 +143,6 @@ static void *alloc_large(struct quire_objects *objects, uint32_t cpu, size_t byt
 		if (!qr_objects_reclaim(objects, cpu, flags, 1u << order, attempt))
 			return NULL;
 	}
-	atomic_fetch_add_explicit(&objects->nr_large, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&objects->nr_large_frames, 1u << order,
-				  memory_order_relaxed);
 	block = qr_zone_address(objects->zone, pfn);
 	if ((flags & QUIRE_GFP_ZERO) != 0)
 		memset(block, 0, QUIRE_PAGE_BYTES << order);
@@ -148,27 +157,36 @@ static quire_pfn pfn_of(const struct quire_objects *objects, const void *object)
 }
 
 /* Whether the address is that of the first byte of a large block. */
-static bool is_large_block(const struct quire_objects *objects, const void *object)
+static bool is_large_block(const struct quire_objects *objects, const void *object,
+			   uint32_t *order)
 {
 	return (uintptr_t)object % QUIRE_PAGE_BYTES == 0 &&
-	       qr_zone_frame(objects->zone, pfn_of(objects, object))->order <=
-		       QUIRE_ORDER_MAX;
+	       qr_frame_heads_large(qr_zone_frame(objects->zone, pfn_of(objects, object)),
+				    order);
+}
+
+static struct quire_zone *zone_of(struct quire_objects *objects, quire_pfn pfn)
+{
+	struct quire_zone *dma = objects->config.dma_zone;
+
+	if (dma != NULL && pfn.n - dma->base < dma->buddy.nr_frames)
+		return dma;
+	return objects->zone;
 }
 
 void qr_kmalloc_free_large(struct quire_objects *objects, const void *object)
 {
 	quire_pfn pfn = pfn_of(objects, object);
-	uint32_t order;
+	struct quire_zone *zone = zone_of(objects, pfn);
+	uint32_t order, nr;
 
-	if (!is_large_block(objects, object))
+	if (!is_large_block(objects, object, &order))
 		qr_misuse_of_pointer(objects, NULL, object);
 	qr_objects_lock_zone(objects);
-	order = qr_zone_frame(objects->zone, pfn)->order;
-	qr_zone_free_block(objects->zone, pfn, order);
+	nr = qr_zone_block_frames(zone, pfn);
+	qr_zone_free_block(zone, pfn, order);
 	qr_objects_unlock_zone(objects);
-	atomic_fetch_sub_explicit(&objects->nr_large, 1, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&objects->nr_large_frames, 1u << order,
-				  memory_order_relaxed);
+	atomic_fetch_sub_explicit(&objects->nr_large_frames, nr, memory_order_relaxed);
 }
 
 /* What is seldom asked for: large blocks, nothing, memory for devices. */
@@ -274,6 +292,7 @@ size_t quire_ksize(const struct quire_objects *objects, const void *object)
 {
 	const struct quire_frame *frame;
 	const struct quire_kmem_cache *cache;
+	uint32_t order;
 
 	if (is_nothing(object))
 		return 0;
@@ -283,9 +302,9 @@ size_t quire_ksize(const struct quire_objects *objects, const void *object)
 	cache = objects->by_id[qr_frame_cache_id(frame)];
 	if (cache != objects->large)
 		return cache->size;
-	if (!is_large_block(objects, object))
+	if (!is_large_block(objects, object, &order))
 		qr_misuse_of_pointer(objects->large->objects, NULL, object);
-	return QUIRE_PAGE_BYTES << frame->order;
+	return QUIRE_PAGE_BYTES << order;
 }
 
 void *quire_krealloc(struct quire_objects *objects, uint32_t cpu, void *old, size_t bytes,

@@ -25,29 +25,30 @@ static void add_detail(struct qr_text *text, enum qr_misuse what, const void *ob
 	switch (what) {
 	case QR_WRONG_CACHE:
 		owner = (const struct quire_kmem_cache *)(uintptr_t)detail;
-		qr_text_add(text, ", which is of cache '");
-		qr_text_add(text, owner->name);
-		qr_text_add(text, "'");
+		qr_text_string(text, ", which is of cache '", 0);
+		qr_text_string(text, owner->name, 0);
+		qr_text_string(text, "'", 0);
 		break;
 	case QR_OVERRUN:
 	case QR_USE_AFTER_FREE:
-		qr_text_add(text, ", byte ");
-		qr_text_number(text, detail);
-		qr_text_add(text, " was written");
+		qr_text_string(text, ", byte ", 0);
+		qr_text_number(text, detail, 0);
+		qr_text_string(text, " was written", 0);
 		break;
 	case QR_UNDERRUN:
-		qr_text_add(text, ", byte -");
-		qr_text_number(text, detail);
-		qr_text_add(text, " was written");
+		qr_text_string(text, ", byte -", 0);
+		qr_text_number(text, detail, 0);
+		qr_text_string(text, " was written", 0);
 		break;
 	case QR_INTERIOR:
-		qr_text_add(text, ", ");
-		qr_text_number(text, (uint64_t)((uintptr_t)object - (uintptr_t)detail));
-		qr_text_add(text, " bytes into object ");
+		qr_text_string(text, ", ", 0);
+		qr_text_number(text, (uint64_t)((uintptr_t)object - (uintptr_t)detail),
+			       0);
+		qr_text_string(text, " bytes into object ", 0);
 		qr_text_hex(text, detail);
 		break;
 	case QR_FOREIGN:
-		qr_text_add(text, ", which no cache handed out");
+		qr_text_string(text, ", which no cache handed out", 0);
 		break;
 	default:
 		break;
@@ -59,10 +60,10 @@ static void add_track(struct qr_text *text, const char *verb,
 {
 	if (track == NULL || track->site == NULL)
 		return;
-	qr_text_add(text, verb);
+	qr_text_string(text, verb, 0);
 	qr_text_hex(text, (uint64_t)(uintptr_t)track->site);
-	qr_text_add(text, " on CPU ");
-	qr_text_number(text, track->cpu);
+	qr_text_string(text, " on CPU ", 0);
+	qr_text_number(text, track->cpu, 0);
 }
 
 /* The cache that remembers who had the object, or NULL where there is no object. */
@@ -86,19 +87,20 @@ static void stop(struct quire_objects *objects, const struct quire_kmem_cache *c
 	const struct quire_port *port = objects->zone->port;
 	const struct quire_kmem_cache *owner = owner_of(cache, what, detail);
 	char line[320];
-	struct qr_text text = {.at = line, .room = sizeof(line)};
+	struct qr_text text;
 
-	qr_text_add(&text, "slab: cache '");
-	qr_text_add(&text, cache != NULL ? cache->name : "kmalloc");
-	qr_text_add(&text, "': ");
-	qr_text_add(&text, texts[what]);
+	qr_text_init(&text, line, sizeof(line));
+	qr_text_string(&text, "slab: cache '", 0);
+	qr_text_string(&text, cache != NULL ? cache->name : "kmalloc", 0);
+	qr_text_string(&text, "': ", 0);
+	qr_text_string(&text, texts[what], 0);
 	qr_text_hex(&text, (uint64_t)(uintptr_t)object);
 	add_detail(&text, what, object, detail);
 	if (owner != NULL) {
 		add_track(&text, "; allocated from ", qr_debug_track(owner, object, 0));
 		add_track(&text, "; freed from ", qr_debug_track(owner, object, 1));
 	}
-	port->panic(port->ctx, qr_text_end(&text));
+	port->panic(port->ctx, line);
 }
 
 void qr_misuse(const struct quire_kmem_cache *cache, enum qr_misuse what,
@@ -113,8 +115,9 @@ static uint64_t large_block_of(const struct quire_objects *objects, const void *
 	const struct quire_zone *zone = objects->zone;
 	uint64_t offset = (uint64_t)((uintptr_t)pointer - (uintptr_t)zone->port->direct);
 	quire_pfn pfn = {(uint32_t)(offset >> QUIRE_PAGE_SHIFT)};
+	uint32_t order;
 
-	while (qr_zone_frame(zone, pfn)->order == QUIRE_ORDER_PART)
+	while (!qr_frame_heads_large(qr_zone_frame(zone, pfn), &order))
 		pfn.n--;
 	return (uint64_t)(uintptr_t)qr_zone_address(zone, pfn);
 }

@@ -19,7 +19,7 @@ void qr_objects_unlock_zone(struct quire_objects *objects)
 static bool config_is_sound(const struct quire_objects_config *config)
 {
 	return config->zone != NULL && config->nr_cpus >= 1 &&
-	       config->nr_cpus <= QUIRE_CPUS_MAX;
+	       config->nr_cpus <= QUIRE_OBJECTS_CPUS_MAX;
 }
 
 /* The cache of caches lies right behind the allocator, on a line of its own. */
@@ -135,16 +135,18 @@ static uint64_t close_large(struct quire_objects *objects, struct quire_zone *zo
 {
 	uint64_t nr = 0;
 
-	for (uint32_t n = 0; n < zone->port->nr_frames; n++) {
-		quire_pfn pfn = {n};
+	for (uint32_t i = 0; i < zone->buddy.nr_frames; i++) {
+		quire_pfn pfn = {zone->base + i};
 		const struct quire_frame *frame = qr_zone_frame(zone, pfn);
 		struct quire_kmem_leak it = {.cache = objects->large->name,
 					     .object = qr_zone_address(zone, pfn)};
+		uint32_t order;
 
-		if (frame->use != QUIRE_FRAME_SLAB || frame->order > QUIRE_ORDER_MAX ||
-		    qr_frame_slab(frame) != &objects->large_slab)
+		if (frame->use != QUIRE_FRAME_SLAB ||
+		    qr_frame_slab(frame) != &objects->large_slab ||
+		    !qr_frame_heads_large(frame, &order))
 			continue;
-		it.bytes = QUIRE_PAGE_BYTES << frame->order;
+		it.bytes = QUIRE_PAGE_BYTES << order;
 		if (leak == NULL)
 			qr_misuse(objects->large, QR_LEAKED, it.object, 0);
 		leak(ctx, &it);
@@ -180,8 +182,10 @@ uint64_t quire_objects_close(struct quire_objects *objects, quire_kmem_leak_fn *
 		qr_cache_empty(c);
 		nr += qr_cache_leaks(c, leak, ctx);
 	}
-	if (objects->nr_large != 0)
+	if (objects->nr_large_frames != 0)
 		nr += close_large(objects, config.zone, leak, ctx);
+	if (objects->nr_large_frames != 0)
+		nr += close_large(objects, config.dma_zone, leak, ctx);
 	close_caches(objects);
 	give_table(&config, objects->cpus_pfn, objects->cpus_order);
 	give_table(&config, objects->pfn, objects->order);
@@ -217,7 +221,7 @@ static void fill_info(struct quire_kmem_cache *cache, struct quire_slabinfo *out
 		.active_objs = used > idle ? used - idle : 0,
 		.objsize = cache->stride,
 		.objperslab = cache->per_slab,
-		.pagesperslab = 1u << cache->slab_order,
+		.pagesperslab = cache->slab_frames,
 		.active_slabs = cache->full.nr + cache->partial.nr,
 		.num_slabs = cache->full.nr + cache->partial.nr + cache->empty.nr,
 		.limit = 2 * cache->cpus->capacity,

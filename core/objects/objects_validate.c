@@ -3,8 +3,10 @@
 #include "core/objects/fast.h"
 
 struct sums {
-	uint64_t frames[QR_KMALLOC_KINDS]; /* of the zone, of the DMA zone */
-	uint64_t rounds;		   /* of the cache at hand, met in slabs */
+	uint64_t slabs;	 /* frames by the lists of slabs */
+	uint64_t owned;	 /* frames by their records */
+	uint64_t large;	 /* frames of large blocks */
+	uint64_t rounds; /* of the cache at hand, met in slabs */
 };
 
 /* Sets the bits of the rounds that lie in the slab; false where one is set already. */
@@ -54,7 +56,7 @@ static const char *validate_slab(const struct qr_slab *slab, struct sums *sums)
 		return "O2: a slab's free list is not its free objects";
 	if (!mark_magazines(slab, bits, sums))
 		return "O3: an object is free twice";
-	for (uint32_t i = 0; i < 1u << cache->slab_order; i++) {
+	for (uint32_t i = 0; i < cache->slab_frames; i++) {
 		const struct quire_frame *frame =
 			qr_zone_frame(cache->zone, (quire_pfn){slab->pfn.n + i});
 
@@ -62,7 +64,7 @@ static const char *validate_slab(const struct qr_slab *slab, struct sums *sums)
 		    qr_frame_cache_id(frame) != cache->id)
 			return "O4: a frame does not know its slab";
 	}
-	sums->frames[cache->zone != cache->objects->zone] += 1u << cache->slab_order;
+	sums->slabs += qr_slab_frames(slab);
 	return NULL;
 }
 
@@ -130,19 +132,26 @@ static const char *validate_cache(const struct quire_kmem_cache *cache, struct s
 	return wrong != NULL ? wrong : validate_magazines(cache, sums);
 }
 
-/* Adds the blocks of frames that kmalloc handed out whole. */
-static void add_large(const struct quire_objects *objects, const struct quire_zone *zone,
-		      uint64_t *frames, uint64_t *all)
+/* Frames of use SLAB in the zone by its count, and those that say whose they are; the
+ * large ones are counted apart. */
+static bool frames_agree(const struct quire_objects *objects,
+			 const struct quire_zone *zone, struct sums *sums)
 {
-	for (uint32_t n = 0; n < zone->port->nr_frames; n++) {
-		const struct quire_frame *frame = qr_zone_frame(zone, (quire_pfn){n});
+	uint64_t nr = 0;
 
-		if (frame->use == QUIRE_FRAME_SLAB &&
-		    qr_frame_slab(frame) == &objects->large_slab) {
-			*frames += 1;
-			*all += 1;
-		}
+	for (uint32_t i = 0; i < zone->buddy.nr_frames; i++) {
+		const struct quire_frame *frame =
+			qr_zone_frame(zone, (quire_pfn){zone->base + i});
+
+		if (frame->use != QUIRE_FRAME_SLAB)
+			continue;
+		nr++;
+		if (qr_frame_slab(frame) == &objects->large_slab)
+			sums->large++;
+		else
+			sums->owned++;
 	}
+	return nr == zone->counts[QUIRE_FRAME_SLAB];
 }
 
 const char *quire_objects_validate(struct quire_objects *objects)
@@ -150,21 +159,19 @@ const char *quire_objects_validate(struct quire_objects *objects)
 	const struct quire_objects_config *config = &objects->config;
 	struct sums sums = {0};
 	const char *wrong = validate_cache(objects->boot, &sums);
-	uint64_t nr_large = 0;
+	bool agree;
 
 	for (const struct quire_kmem_cache *c = objects->caches;
 	     wrong == NULL && c != NULL; c = c->next)
 		wrong = validate_cache(c, &sums);
 	if (wrong != NULL)
 		return wrong;
-	add_large(objects, config->zone, &sums.frames[0], &nr_large);
+	agree = frames_agree(objects, config->zone, &sums);
 	if (config->dma_zone != NULL && config->dma_zone != config->zone)
-		add_large(objects, config->dma_zone, &sums.frames[1], &nr_large);
-	if (nr_large != objects->nr_large_frames)
-		return "O4: large blocks are not as many frames as counted";
-	if (sums.frames[0] != config->zone->counts[QUIRE_FRAME_SLAB] ||
-	    (config->dma_zone != NULL && config->dma_zone != config->zone &&
-	     sums.frames[1] != config->dma_zone->counts[QUIRE_FRAME_SLAB]))
+		agree &= frames_agree(objects, config->dma_zone, &sums);
+	if (!agree || sums.owned != sums.slabs)
 		return "O4: slabs are not the zone's frames of use SLAB";
+	if (sums.large != objects->nr_large_frames)
+		return "O4: large blocks are not as many frames as counted";
 	return NULL;
 }

@@ -126,6 +126,38 @@ static uint32_t take_colour(struct quire_kmem_cache *cache)
 	return colour * step;
 }
 
+static bool is_block(const struct quire_kmem_cache *cache)
+{
+	return cache->slab_frames == 1u << cache->slab_order;
+}
+
+/* A block, or a run where blocks would waste some of it.  The zone's lock is held. */
+static bool take_frames(struct quire_kmem_cache *cache, uint32_t flags, quire_pfn *out)
+{
+	if (is_block(cache))
+		return qr_zone_alloc_block(cache->zone, QUIRE_FRAME_SLAB,
+					   cache->slab_order, flags, out);
+	return qr_zone_alloc_run(cache->zone, QUIRE_FRAME_SLAB, cache->slab_frames, 1,
+				 flags, out);
+}
+
+/* Buddy systems with uneven blocks may give more than was asked for. */
+uint32_t qr_slab_frames(const struct qr_slab *slab)
+{
+	const struct quire_kmem_cache *cache = slab->cache;
+
+	return is_block(cache) ? qr_zone_block_frames(cache->zone, slab->pfn)
+			       : cache->slab_frames;
+}
+
+static void give_frames(struct quire_kmem_cache *cache, quire_pfn pfn)
+{
+	if (is_block(cache))
+		qr_zone_free_block(cache->zone, pfn, cache->slab_order);
+	else
+		qr_zone_free_run(cache->zone, pfn, cache->slab_frames);
+}
+
 /* The descriptor and the frames of a slab, or NULL; seed is different each time. */
 static struct qr_slab *reserve(struct quire_kmem_cache *cache, uint32_t flags,
 			       uint64_t *seed)
@@ -138,8 +170,7 @@ static struct qr_slab *reserve(struct quire_kmem_cache *cache, uint32_t flags,
 	number = qr_pool_alloc(&objects->slabs, zone_flags(flags));
 	if (number == 0)
 		return NULL;
-	if (!qr_zone_alloc_block(cache->zone, QUIRE_FRAME_SLAB, cache->slab_order,
-				 zone_flags(flags), &pfn)) {
+	if (!take_frames(cache, zone_flags(flags), &pfn)) {
 		qr_pool_free(&objects->slabs, number);
 		return NULL;
 	}
@@ -147,7 +178,7 @@ static struct qr_slab *reserve(struct quire_kmem_cache *cache, uint32_t flags,
 	*slab = (struct qr_slab){.cache = cache, .number = number, .pfn = pfn};
 	colour = take_colour(cache) + cache->left;
 	slab->first = (unsigned char *)qr_zone_address(cache->zone, pfn) + colour;
-	for (uint32_t i = 0; i < 1u << cache->slab_order; i++)
+	for (uint32_t i = 0; i < qr_slab_frames(slab); i++)
 		qr_frame_own(qr_zone_frame(cache->zone, (quire_pfn){pfn.n + i}), slab,
 			     cache->id, (i << QUIRE_PAGE_SHIFT) - colour);
 	*seed = cache->secret ^ ++objects->nr_slabs_made;
@@ -288,10 +319,10 @@ uint32_t qr_slab_release(struct quire_kmem_cache *cache, struct qr_slab *gone)
 			qr_debug_check(slab, slab->first + (size_t)i * cache->stride,
 				       true);
 		qr_objects_lock_zone(objects);
-		qr_zone_free_block(cache->zone, slab->pfn, cache->slab_order);
+		give_frames(cache, slab->pfn);
 		qr_pool_free(&objects->slabs, slab->number);
 		qr_objects_unlock_zone(objects);
-		nr_frames += 1u << cache->slab_order;
+		nr_frames += cache->slab_frames;
 	}
 	return nr_frames;
 }

@@ -9,39 +9,34 @@
 
 void qr_report_slabinfo_head(struct qr_text *text)
 {
-	qr_text_add(text, "slabinfo - version: 2.1\n"
-			  "# name            <active_objs> <num_objs> <objsize> "
-			  "<objperslab> <pagesperslab>"
-			  " : tunables <limit> <batchcount> <sharedfactor>"
-			  " : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+	qr_text_string(text,
+		       "slabinfo - version: 2.1\n"
+		       "# name            <active_objs> <num_objs> <objsize> "
+		       "<objperslab> <pagesperslab>"
+		       " : tunables <limit> <batchcount> <sharedfactor>"
+		       " : slabdata <active_slabs> <num_slabs> <sharedavail>\n",
+		       0);
 }
 
-static void add_column(struct qr_text *text, uint64_t value, size_t width)
+static void add_column(struct qr_text *text, uint64_t value, uint32_t width)
 {
-	size_t used;
-
 	qr_text_char(text, ' ');
-	used = text->used;
-	qr_text_number(text, value);
-	qr_text_pad(text, used, width, true);
+	qr_text_number(text, value, width);
 }
 
 void qr_report_slabinfo_row(struct qr_text *text, const struct quire_slabinfo *info)
 {
-	size_t used = text->used;
-
-	qr_text_add(text, info->name);
-	qr_text_pad(text, used, 17, false);
+	qr_text_left(text, info->name, 17);
 	add_column(text, info->active_objs, 6);
 	add_column(text, info->num_objs, 6);
 	add_column(text, info->objsize, 6);
 	add_column(text, info->objperslab, 4);
 	add_column(text, info->pagesperslab, 4);
-	qr_text_add(text, " : tunables");
+	qr_text_string(text, " : tunables", 0);
 	add_column(text, info->limit, 4);
 	add_column(text, info->batchcount, 4);
 	add_column(text, 0, 4);
-	qr_text_add(text, " : slabdata");
+	qr_text_string(text, " : slabdata", 0);
 	add_column(text, info->active_slabs, 6);
 	add_column(text, info->num_slabs, 6);
 	add_column(text, info->sharedavail, 6);

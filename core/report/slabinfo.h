@@ -11,7 +11,7 @@ void qr_report_slabinfo_head(struct qr_text *text);
 /* Adds one line.  The tunables are the magazines': limit is what a CPU's two hold,
  * batchcount what one does, and the shared factor 0, as nothing is tuned. */
 void qr_report_slabinfo_row(struct qr_text *text, const struct quire_slabinfo *info);
-/* Adds it all; text overflows where there is no room. */
+/* Adds it all. */
 void qr_report_slabinfo(struct qr_text *text, struct quire_objects *objects);
 
 #endif

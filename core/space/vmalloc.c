@@ -429,12 +429,13 @@ static __attribute__((noreturn)) void refuse(struct quire_vmalloc *v, quire_vadd
 {
 	const struct quire_port *port = v->zone->port;
 	char line[96];
-	struct qr_text text = {.at = line, .room = sizeof(line)};
+	struct qr_text text;
 
-	qr_text_add(&text, "vmalloc: free of ");
+	qr_text_init(&text, line, sizeof(line));
+	qr_text_string(&text, "vmalloc: free of ", 0);
 	qr_text_hex(&text, start.a);
-	qr_text_add(&text, ", where no area in use starts");
-	port->panic(port->ctx, qr_text_end(&text));
+	qr_text_string(&text, ", where no area in use starts", 0);
+	port->panic(port->ctx, line);
 }
 
 static void make_lazy(struct quire_vmalloc *v, struct area *area)

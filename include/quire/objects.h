@@ -26,7 +26,7 @@ struct quire_kmem_cache;
 struct quire_lock;
 struct quire_zone;
 
-#define QUIRE_CPUS_MAX 64u
+#define QUIRE_OBJECTS_CPUS_MAX 64u
 
 /* Flags of an allocation. */
 #define QUIRE_GFP_ZERO	 1u /* the object's bytes are zero; not with a constructor */
@@ -52,7 +52,7 @@ struct quire_objects_config {
 	struct quire_zone *dma_zone; /* or NULL: QUIRE_GFP_DMA finds nothing */
 	/* Taken around each call to a zone; NULL: callers hold what guards the zones. */
 	struct quire_lock *zone_lock;
-	uint32_t nr_cpus;      /* 1..QUIRE_CPUS_MAX */
+	uint32_t nr_cpus;      /* 1..QUIRE_OBJECTS_CPUS_MAX */
 	uint32_t kmalloc_slab; /* cache flags of the caches behind kmalloc */
 	uint64_t secret;       /* seeds random and encoded free lists */
 	/* Asked for frames when there are none, with no lock held; NULL: nobody to ask.

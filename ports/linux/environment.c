@@ -6,8 +6,8 @@
  * may be a vfork's child: nothing is allocated. */
 #include "ports/linux/environment.h"
 
-#include "core/base/text.h"
 #include "ports/linux/settings.h"
+#include "ports/linux/text.h"
 
 #include <dlfcn.h>
 #include <string.h>

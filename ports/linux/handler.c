@@ -2,7 +2,6 @@
 /* handler.c - the threads that answer faults. */
 #include "ports/linux/handler.h"
 
-#include "core/base/text.h"
 #include "ports/linux/doorbell.h"
 #include "ports/linux/features.h"
 #include "ports/linux/ground.h"
@@ -10,6 +9,7 @@
 #include "ports/linux/place.h"
 #include "ports/linux/swapfile.h"
 #include "ports/linux/sys.h"
+#include "ports/linux/text.h"
 #include "ports/linux/thread.h"
 #include "ports/linux/uffd.h"
 #include "ports/linux/uffd_abi.h"

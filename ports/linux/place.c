@@ -2,11 +2,11 @@
 /* place.c - which handlers listen. */
 #include "ports/linux/place.h"
 
-#include "core/base/text.h"
 #include "ports/linux/ground.h"
 #include "ports/linux/handler.h"
 #include "ports/linux/pin.h"
 #include "ports/linux/sys.h"
+#include "ports/linux/text.h"
 
 #include <fcntl.h>
 #include <limits.h>

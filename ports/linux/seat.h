@@ -3,9 +3,9 @@
 #ifndef QUIRE_PORTS_LINUX_SEAT_H
 #define QUIRE_PORTS_LINUX_SEAT_H
 
-#include "core/base/text.h"
 #include "ports/linux/segment.h"
 #include "ports/linux/settings.h"
+#include "ports/linux/text.h"
 
 /* Maps the segment and takes a seat.  Without either the process has a seat of its own
  * that nobody sees, and the segment, if there is one, counts it. */

@@ -5,7 +5,7 @@
  * other does not. */
 #include "ports/linux/settings.h"
 
-#include "core/base/text.h"
+#include "ports/linux/text.h"
 
 #include <stddef.h>
 

@@ -10,9 +10,9 @@
  * (O_DIRECT), and where a filesystem does not do that, its pages are dropped at once. */
 #include "ports/linux/swapfile.h"
 
-#include "core/base/text.h"
 #include "ports/linux/ground.h"
 #include "ports/linux/sys.h"
+#include "ports/linux/text.h"
 
 #include <errno.h>
 #include <fcntl.h>

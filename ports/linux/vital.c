@@ -2,10 +2,10 @@
 /* vital.c - the paged memory that a fork touches while nobody answers faults. */
 #include "ports/linux/vital.h"
 
-#include "core/base/text.h"
 #include "ports/linux/enter.h"
 #include "ports/linux/ground.h"
 #include "ports/linux/sys.h"
+#include "ports/linux/text.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -13,9 +13,11 @@
 #define DISCARDED 0xa5
 
 static jmp_buf *escape;
+static char last_words[256];
 
 static __attribute__((noreturn)) void die(const char *where, const char *why)
 {
+	(void)snprintf(last_words, sizeof(last_words), "%s: %s", where, why);
 	if (escape != NULL)
 		longjmp(*escape, 1);
 	fprintf(stderr, "%s: %s\n", where, why);
@@ -45,6 +47,11 @@ bool testport_dies(void (*action)(void *arg), void *arg)
 	}
 	escape = NULL;
 	return died;
+}
+
+const char *testport_last_words(void)
+{
+	return last_words;
 }
 
 static void discard(void *ctx, const quire_pfn *pfns, uint32_t nr)
