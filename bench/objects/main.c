@@ -5,8 +5,8 @@
  *
  * Each round runs every pattern with Quire in this process, then starts itself again
  * under each of the other allocators (LD_PRELOAD) to run the same patterns with malloc.
- * So what else the machine does meets them all; medians over the rounds are printed, and
- * the ratio to the best of the others.
+ * So what else the machine does meets them all; medians over the rounds are printed, in
+ * processor time, and the ratio to the best of the others.
  */
 #include "bench/objects/bench.h"
 

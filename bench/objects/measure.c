@@ -13,6 +13,7 @@ const char *const bench_names[BENCH_PATTERNS] = {
 	"pair 64", "bulk 64", "pair mixed", "random 64", "random mixed",
 };
 
+/* Processor time of the thread: what else runs on the machine then counts less. */
 double bench_now(void)
 {
 	struct timespec t;

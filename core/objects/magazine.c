@@ -97,10 +97,10 @@ void qr_magazine_init(struct quire_kmem_cache *cache)
 	struct quire_objects *objects = cache->objects;
 	uint32_t capacity;
 
-	if (cache->stride <= 256)
+	if (cache->stride <= 512)
 		cache->size_class = 2;
 	else
-		cache->size_class = cache->stride <= 1024 ? 1 : 0;
+		cache->size_class = cache->stride <= 2048 ? 1 : 0;
 	cache->size_class_max = cache->stride <= 4096 ? cache->size_class + 1 : 0;
 	cache->depot_max = DEPOT_FULL_PER_CPU * objects->config.nr_cpus;
 	/* As many as two magazines have objects for: who empties and fills his magazines

@@ -287,8 +287,10 @@ static uint64_t shrink_count(void *ctx)
 /* A flush costs the same for all as for some. */
 static uint64_t shrink_scan(void *ctx, uint64_t nr)
 {
+	uint64_t flushed = quire_vmalloc_flush(ctx);
+
 	(void)nr;
-	return quire_vmalloc_flush(ctx);
+	return flushed != 0 ? flushed : QUIRE_SHRINK_STOP;
 }
 
 enum quire_status quire_vmalloc_open(struct quire_vmalloc **out,
