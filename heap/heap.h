@@ -217,7 +217,8 @@ unsigned qr_source_current(void);
 struct qr_run {
 	uintptr_t start;
 	unsigned source;
-	bool zero; /* reads as zero */
+	bool zero;	 /* reads as zero */
+	size_t nr_clean; /* pages that were clean */
 };
 bool qr_runs_take(size_t nr_pages, size_t align, struct qr_run *run);
 /* Makes the span's run a free one; the record with it. */
@@ -238,7 +239,8 @@ const char *qr_runs_validate(void);
 
 /* purge.c: when dirty runs go back to the source. */
 void qr_purge_note_give(size_t nr_pages);
-void qr_purge_note_take(size_t nr_pages, bool clean);
+/* nr_clean of them were clean. */
+void qr_purge_note_take(size_t nr_pages, size_t nr_clean);
 size_t qr_purge_all(size_t keep_pages);
 uint32_t qr_purge_now(void);
 /* runs.c for purge.c: the oldest dirty run becomes a clean one; pages, or 0 if none. */

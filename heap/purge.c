@@ -93,18 +93,18 @@ void qr_purge_note_give(size_t nr_pages)
 	purge_excess();
 }
 
-void qr_purge_note_take(size_t nr_pages, bool clean)
+void qr_purge_note_take(size_t nr_pages, size_t nr_clean)
 {
 	note(nr_pages);
-	if (!clean || purged == 0)
+	if (nr_clean > purged)
+		nr_clean = purged;
+	if (nr_clean == 0)
 		return;
-	if (nr_pages > purged)
-		nr_pages = purged;
-	purged -= nr_pages;
+	purged -= nr_clean;
 	if (now_ms - purge_ms < REGRET_MS) {
 		if (regret == 0)
 			regret_ms = now_ms;
-		regret += nr_pages;
+		regret += nr_clean;
 	}
 }
 
