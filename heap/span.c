@@ -17,8 +17,7 @@
 #define SMALL_SLOT_MAX 1024u
 #define WATCH_NOTHING  (-1)
 #define WATCH_ANY      INT32_MAX
-#define WATCH_THE_LAST 0
-/* A partial span is counted anew with so much of its slots freed. */
+/* A partial span is counted anew with so much of what it has in use freed. */
 #define COUNT_PART 8
 
 /* Eight states, read at once; and the mark of a remote one in each. */
@@ -42,13 +41,13 @@ static int32_t few_of(const struct qr_span *span)
 	return (int32_t)(few < QR_BIN_ENTRIES ? few : QR_BIN_ENTRIES);
 }
 
-/* The next of some marks on the way to few. */
+/* The next of some marks on the way to none; few is always one. */
 static int32_t watch_of(const struct qr_span *span)
 {
 	int32_t few = few_of(span);
-	int32_t next = span->used - (int32_t)(span->nr_slots / COUNT_PART) - 1;
+	int32_t next = span->used - span->used / COUNT_PART - 1;
 
-	return next > few ? next : few;
+	return next < few && span->used > few ? few : next;
 }
 
 static void count(struct qr_cache *cache, struct qr_span *span)
@@ -203,7 +202,7 @@ static void shrink(struct qr_cache *cache, struct qr_span *span)
 	if (span->used != 0) {
 		/* The class shrinks: what its bin holds on to may be all that is left
 		 * of several spans. */
-		span->watch = WATCH_THE_LAST;
+		span->watch = watch_of(span);
 		bin->room = 0;
 		qr_bin_flush(cache, bin);
 	} else if (spare(cache, span)) {
@@ -215,13 +214,17 @@ static void shrink(struct qr_cache *cache, struct qr_span *span)
 
 void qr_span_event(struct qr_cache *cache, struct qr_span *span)
 {
+	int32_t few = few_of(span);
+	bool passes;
+
 	if (span->groups == 0)
 		return;
+	passes = span->counted > few;
 	if (span->state == QR_SPAN_FULL)
 		enlist(cache, span);
 	else
 		count(cache, span);
-	if (span->used <= few_of(span))
+	if (span->used == 0 || (span->used <= few && passes))
 		shrink(cache, span);
 	else
 		span->watch = watch_of(span);
