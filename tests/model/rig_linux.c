@@ -130,6 +130,8 @@ static const struct ground_suite suite = {
 	.rows = rows,
 	.nr_rows = sizeof(rows) / sizeof(rows[0]),
 	.nr_seeds = 1,
+	.nr_seeds_shared = 3 * KINDS,
+	.nr_kinds = KINDS,
 };
 
 /* The access that this thread is in; NULL: none. */
