@@ -68,7 +68,7 @@ static inline struct quire_frame qr_frame_peek(const struct quire_frame *frame)
 
 	return (struct quire_frame){
 		.use = head & QUIRE_HEAD_USE,
-		.order = (head & QUIRE_HEAD_ORDER) >> 4,
+		.order = head >> 4 & 63u,
 		.tag = head >> 10 & 63u,
 	};
 }
