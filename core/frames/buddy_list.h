@@ -93,12 +93,9 @@ static inline void qr_list_remove(struct quire_buddy *buddy, uint32_t n, uint32_
 static inline bool qr_is_free_block(const struct quire_buddy *buddy, uint32_t n,
 				    uint32_t order)
 {
-	struct quire_frame frame;
-
-	if (n >= buddy->nr_frames)
-		return false;
-	frame = qr_frame_peek(&buddy->frames[n]);
-	return frame.use == QUIRE_FRAME_FREE && frame.order == order;
+	return n < buddy->nr_frames &&
+	       (qr_frame_head(&buddy->frames[n]) & (QUIRE_HEAD_USE | QUIRE_HEAD_ORDER)) ==
+		       (QUIRE_FRAME_FREE | order << 4);
 }
 
 /* The lowest order from order on that has a free block in the group. */

@@ -28,17 +28,56 @@ static enum quire_zone_kind highest_zone(const struct quire_frames *f, uint32_t 
 	return QUIRE_ZONE_NORMAL;
 }
 
-void qr_frames_flush(struct quire_frames *f, struct quire_cpu *cpu,
-		     enum quire_zone_kind kind, struct quire_list *list, uint32_t nr)
+/* How many of the frames, from the first on, are neighbours upwards or downwards. */
+static uint32_t run_length(const uint32_t *frames, uint32_t nr)
+{
+	uint32_t step = nr > 1 ? frames[1] - frames[0] : 0;
+	uint32_t length = 1;
+
+	if (step != 1 && step != UINT32_MAX)
+		return 1;
+	while (length < nr && frames[length] - frames[length - 1] == step)
+		length++;
+	return length;
+}
+
+/* Frees neighbouring frames of the binary system as the blocks that they would merge
+ * into. */
+static void free_neighbours(struct quire_buddy *buddy, uint32_t first, uint32_t nr)
+{
+	for (uint32_t end = first + nr, order; first < end; first += 1u << order) {
+		for (order = 0; order < QUIRE_ORDER_MAX && (first >> order & 1) == 0 &&
+				end - first >= 2u << order;)
+			order++;
+		for (uint32_t i = 1; i < 1u << order; i++)
+			buddy->frames[first + i].use = QUIRE_FRAME_TAIL;
+		buddy->frames[first].order = order & 63u;
+		qr_buddy_free(buddy, (quire_pfn){first});
+	}
+}
+
+void qr_frames_flush(struct quire_frames *f, enum quire_zone_kind kind,
+		     struct quire_list *list, uint32_t nr)
 {
 	struct quire_zone *zone = &f->zones[kind].zone;
 	uint32_t length = atomic_load_explicit(&list->nr, memory_order_relaxed);
+	uint32_t *frames = list->frames;
+	bool is_binary = zone->buddy.ops == &qr_buddy_binary;
 
-	for (uint32_t i = 0; i < nr; i++)
-		qr_buddy_free(&zone->buddy, (quire_pfn){list->frames[i] - zone->base});
-	memmove(list->frames, list->frames + nr, (length - nr) * sizeof(list->frames[0]));
+	for (uint32_t i = 0, run; i < nr; i += run) {
+		uint32_t last;
+
+		run = is_binary ? run_length(frames + i, nr - i) : 1;
+		last = frames[i + run - 1];
+		if (run == 1)
+			qr_buddy_free(&zone->buddy, (quire_pfn){last - zone->base});
+		else
+			free_neighbours(
+				&zone->buddy,
+				(frames[i] < last ? frames[i] : last) - zone->base, run);
+	}
+	memmove(frames, frames + nr, (length - nr) * sizeof(frames[0]));
 	atomic_store_explicit(&list->nr, length - nr, memory_order_relaxed);
-	qr_count(&cpu->counts[kind][QUIRE_FRAME_CACHED], 0 - nr);
 	zone->counts[QUIRE_FRAME_FREE] = zone->buddy.nr_free;
 }
 
@@ -54,7 +93,7 @@ void qr_frames_drain_cpu(struct quire_frames *f, struct quire_cpu *cpu)
 			struct quire_list *list = &cpu->lists[kind][group];
 
 			qr_frames_flush(
-				f, cpu, (enum quire_zone_kind)kind, list,
+				f, (enum quire_zone_kind)kind, list,
 				atomic_load_explicit(&list->nr, memory_order_relaxed));
 		}
 		qr_unlock(&z->lock);
@@ -64,12 +103,20 @@ void qr_frames_drain_cpu(struct quire_frames *f, struct quire_cpu *cpu)
 /* Another CPU needed what this one has: it is given when this one comes by. */
 static void answer_drain(struct quire_frames *f, struct quire_cpu *cpu)
 {
-	uint32_t drain = atomic_load_explicit(&f->drain, memory_order_relaxed);
+	uint32_t seen = atomic_load_explicit(&cpu->attention, memory_order_relaxed);
 
-	if (drain == atomic_load_explicit(&cpu->drained, memory_order_relaxed))
+	if ((seen & ATTENTION_DRAIN) == 0)
 		return;
-	atomic_store_explicit(&cpu->drained, drain, memory_order_relaxed);
+	atomic_fetch_and_explicit(&cpu->attention, ~ATTENTION_DRAIN,
+				  memory_order_relaxed);
 	qr_frames_drain_cpu(f, cpu);
+}
+
+static void ask_to_drain(struct quire_frames *f)
+{
+	for (uint32_t i = 0; i < f->nr_cpus; i++)
+		atomic_fetch_or_explicit(&f->cpus[i].attention, ATTENTION_DRAIN,
+					 memory_order_relaxed);
 }
 
 void quire_frames_drain(struct quire_frames *f, uint32_t cpu)
@@ -78,22 +125,57 @@ void quire_frames_drain(struct quire_frames *f, uint32_t cpu)
 	qr_frames_drain_cpu(f, &f->cpus[cpu]);
 }
 
-/* Fills the CPU's list from the zone, as far as the mark allows. */
+static uint32_t log2_of(uint32_t n)
+{
+	return 31u - (uint32_t)__builtin_clz(n);
+}
+
+/* Single frames for a list.  The smallest free blocks go first; of larger ones only as much
+ * is split off as is wanted, all of it at once. */
+static uint32_t take_batch(struct quire_zone *zone, uint32_t group, uint32_t nr,
+			   uint32_t *frames)
+{
+	struct quire_buddy *buddy = &zone->buddy;
+	uint32_t taken = 0;
+
+	while (taken < nr) {
+		uint32_t order = zone->orders[0], size = 1;
+		quire_pfn pfn;
+
+		/* A block of the binary system is as many single frames as it has. */
+		if (buddy->ops == &qr_buddy_binary && buddy->filled[group] != 0) {
+			uint32_t most = log2_of(nr - taken);
+
+			order = qr_list_find(buddy, group, 0);
+			order = order < most ? order : most;
+			size = 1u << order;
+		}
+		if (!qr_buddy_alloc(buddy, order, group, &pfn))
+			break;
+		for (uint32_t i = 0; i < size; i++) {
+			struct quire_frame *frame = &buddy->frames[pfn.n + i];
+
+			if (size > 1)
+				frame->order = 0;
+			frame->use = QUIRE_FRAME_CACHED;
+			/* Downwards, since the last of a list is taken first. */
+			frames[taken + i] = pfn.n + zone->base + (size - 1 - i);
+		}
+		taken += size;
+	}
+	return taken;
+}
+
+/* Fills the CPU's list from the zone. */
 static void refill(struct quire_frames *f, struct quire_cpu *cpu,
 		   enum quire_zone_kind kind, uint32_t group, uint32_t nr)
 {
 	struct quire_zone *zone = &f->zones[kind].zone;
 	struct quire_list *list = &cpu->lists[kind][group];
 	uint32_t length = atomic_load_explicit(&list->nr, memory_order_relaxed);
-	uint32_t taken = 0;
-	quire_pfn pfn;
 
-	while (taken < nr && qr_buddy_alloc(&zone->buddy, zone->orders[0], group, &pfn)) {
-		zone->buddy.frames[pfn.n].use = QUIRE_FRAME_CACHED;
-		list->frames[length + taken++] = pfn.n + zone->base;
-	}
-	atomic_store_explicit(&list->nr, length + taken, memory_order_relaxed);
-	qr_count(&cpu->counts[kind][QUIRE_FRAME_CACHED], taken);
+	length += take_batch(zone, group, nr, &list->frames[length]);
+	atomic_store_explicit(&list->nr, length, memory_order_relaxed);
 	zone->counts[QUIRE_FRAME_FREE] = zone->buddy.nr_free;
 }
 
@@ -121,11 +203,10 @@ static bool pop(struct quire_frames *f, struct quire_cpu *cpu, enum quire_zone_k
 	if (frame->use != QUIRE_FRAME_CACHED)
 		qr_frames_misuse(f, (quire_pfn){n}, "a free frame's record was changed",
 				 0);
-	frame->slot = 0;
-	frame->nr_entries = 0;
-	frame->owner = 0;
 	qr_frame_set_use(frame, r->use);
-	qr_count(&cpu->counts[kind][QUIRE_FRAME_CACHED], UINT32_MAX);
+	frame->nr_entries = 0;
+	frame->slot = 0;
+	frame->owner = 0;
 	qr_count(&cpu->counts[kind][r->use], 1);
 	*out = (quire_pfn){n};
 	return true;
@@ -184,7 +265,7 @@ static __attribute__((noinline)) bool take_slowly(struct quire_frames *f,
 		config->wake(config->ctx);
 	if (take_from_zones(f, cpu, r, mark, out))
 		return true;
-	(void)atomic_fetch_add_explicit(&f->drain, 1, memory_order_relaxed);
+	ask_to_drain(f);
 	answer_drain(f, cpu);
 	if (take_from_zones(f, cpu, r, mark, out))
 		return true;
@@ -210,8 +291,11 @@ static bool fails_on_command(struct quire_frames *f)
 	return left == 1;
 }
 
-bool quire_frames_alloc(struct quire_frames *f, uint32_t cpu, enum quire_frame_use use,
-			uint32_t order, uint32_t flags, quire_pfn *out)
+/* All but the quickest way. */
+static __attribute__((noinline)) bool alloc_any(struct quire_frames *f, uint32_t cpu,
+						enum quire_frame_use use, uint32_t order,
+						uint32_t flags, uint64_t caller,
+						quire_pfn *out)
 {
 	struct quire_cpu *own = &f->cpus[cpu];
 	struct request r = {
@@ -232,13 +316,57 @@ bool quire_frames_alloc(struct quire_frames *f, uint32_t cpu, enum quire_frame_u
 	    !take_slowly(f, own, &r, &pfn))
 		return false;
 	if (f->is_checked)
-		qr_frames_check_out(f, pfn, 1u << order,
-				    (uint64_t)(uintptr_t)__builtin_return_address(0));
+		qr_frames_check_out(f, pfn, 1u << order, caller);
 	if ((flags & QUIRE_ALLOC_ZERO) != 0)
 		memset(f->port->direct + ((size_t)pfn.n << QUIRE_PAGE_SHIFT), 0,
 		       QUIRE_PAGE_BYTES << order);
 	*out = pfn;
 	return true;
+}
+
+/* What is_quick() leaves to say: a frame of NORMAL, from a list that has one, with a
+ * record as it should be.  Anything else goes the other way, which looks again. */
+static inline bool pop_quickly(struct quire_frames *f, struct quire_cpu *cpu,
+			       uint32_t group, enum quire_frame_use use, quire_pfn *out)
+{
+	struct quire_list *list = &cpu->lists[QUIRE_ZONE_NORMAL][group];
+	uint32_t length = atomic_load_explicit(&list->nr, memory_order_relaxed);
+	struct quire_frame *frame;
+	uint32_t n;
+
+	if (length == 0)
+		return false;
+	n = list->frames[length - 1];
+	frame = &f->frames[n];
+	/* Of order 0, and without a tag. */
+	if (qr_frame_head(frame) != QUIRE_FRAME_CACHED)
+		return false;
+	atomic_store_explicit(&list->nr, length - 1, memory_order_relaxed);
+	qr_frame_set_head(frame, use);
+	frame->nr_entries = 0;
+	frame->slot = 0;
+	frame->owner = 0;
+	qr_count(&cpu->counts[QUIRE_ZONE_NORMAL][use], 1);
+	*out = (quire_pfn){n};
+	return true;
+}
+
+/* A single frame, and nothing is asked of this CPU but to use its lists. */
+static inline bool is_quick(const struct quire_frames *f, uint32_t cpu, uint32_t order)
+{
+	return order == 0 && cpu < f->nr_cpus &&
+	       atomic_load_explicit(&f->cpus[cpu].attention, memory_order_relaxed) == 0;
+}
+
+bool quire_frames_alloc(struct quire_frames *f, uint32_t cpu, enum quire_frame_use use,
+			uint32_t order, uint32_t flags, quire_pfn *out)
+{
+	if (is_quick(f, cpu, order) && (flags & ~QUIRE_ALLOC_MOVABLE) == 0 &&
+	    use >= QUIRE_FRAME_TABLE && use <= QUIRE_FRAME_SLAB &&
+	    pop_quickly(f, &f->cpus[cpu], f->group && flags != 0 ? 1 : 0, use, out))
+		return true;
+	return alloc_any(f, cpu, use, order, flags,
+			 (uint64_t)(uintptr_t)__builtin_return_address(0), out);
 }
 
 static void free_block(struct quire_frames *f, quire_pfn pfn, uint32_t order)
@@ -250,23 +378,30 @@ static void free_block(struct quire_frames *f, quire_pfn pfn, uint32_t order)
 	qr_unlock(&z->lock);
 }
 
+/* The list that a free frame goes to. */
+static inline struct quire_list *list_of(const struct quire_frames *f,
+					 struct quire_cpu *cpu, enum quire_zone_kind kind,
+					 uint32_t n)
+{
+	return &cpu->lists[kind][f->group ? qr_frames_group_of(&f->zones[kind], n) : 0];
+}
+
 /* To the CPU's list; a full one gives a batch to the zone first. */
 static void push(struct quire_frames *f, struct quire_cpu *cpu, quire_pfn pfn)
 {
 	struct quire_frame *frame = &f->frames[pfn.n];
 	enum quire_zone_kind kind = qr_frames_zone_of(f, pfn.n);
 	struct quire_locked_zone *z = &f->zones[kind];
-	struct quire_list *list = &cpu->lists[kind][qr_frames_group_of(z, pfn.n)];
+	struct quire_list *list = list_of(f, cpu, kind, pfn.n);
 	uint32_t length = atomic_load_explicit(&list->nr, memory_order_relaxed);
 
 	if (length == QUIRE_LIST_HIGH) {
 		qr_lock(&z->lock);
-		qr_frames_flush(f, cpu, kind, list, QUIRE_LIST_BATCH);
+		qr_frames_flush(f, kind, list, QUIRE_LIST_BATCH);
 		qr_unlock(&z->lock);
 		length -= QUIRE_LIST_BATCH;
 	}
 	qr_count(&cpu->counts[kind][frame->use], UINT32_MAX);
-	qr_count(&cpu->counts[kind][QUIRE_FRAME_CACHED], 1);
 	qr_frame_set_use(frame, QUIRE_FRAME_CACHED);
 	list->frames[length] = pfn.n;
 	atomic_store_explicit(&list->nr, length + 1, memory_order_relaxed);
@@ -303,22 +438,19 @@ static const char *what_is_wrong(struct quire_frames *f, quire_pfn pfn, uint32_t
 	return NULL;
 }
 
-static void free_checked(struct quire_frames *f, uint32_t cpu, quire_pfn pfn,
-			 uint32_t order, uint64_t caller)
+/* All but the quickest way. */
+static __attribute__((noinline)) void free_any(struct quire_frames *f, uint32_t cpu,
+					       quire_pfn pfn, uint32_t order,
+					       uint64_t caller)
 {
 	struct quire_cpu *own = &f->cpus[cpu];
-	const struct quire_frame *frame;
+	const char *wrong;
 
 	QUIRE_ASSERT(cpu < f->nr_cpus && order <= QUIRE_ORDER_MAX);
 	QUIRE_ASSERT(pfn.n < f->nr_frames);
-	frame = &f->frames[pfn.n];
-	if (!qr_frame_is_handed_out(frame) || frame->order != order || order != 0 ||
-	    frame->nr_entries != 0) {
-		const char *wrong = what_is_wrong(f, pfn, order);
-
-		if (wrong != NULL)
-			qr_frames_misuse(f, pfn, wrong, caller);
-	}
+	wrong = what_is_wrong(f, pfn, order);
+	if (wrong != NULL)
+		qr_frames_misuse(f, pfn, wrong, caller);
 	answer_drain(f, own);
 	if (f->is_checked)
 		qr_frames_check_in(f, pfn, 1u << order, caller);
@@ -328,11 +460,34 @@ static void free_checked(struct quire_frames *f, uint32_t cpu, quire_pfn pfn,
 		free_block(f, pfn, order);
 }
 
+/* In use, of order 0, without a tag, and with no other users. */
+static inline bool is_simple(uint32_t head, const struct quire_frame *frame)
+{
+	return head >= QUIRE_FRAME_TABLE && head <= QUIRE_FRAME_SLAB &&
+	       frame->nr_entries == 0;
+}
+
 void quire_frames_free(struct quire_frames *f, uint32_t cpu, quire_pfn pfn,
 		       uint32_t order)
 {
-	free_checked(f, cpu, pfn, order,
-		     (uint64_t)(uintptr_t)__builtin_return_address(0));
+	if (is_quick(f, cpu, order) && pfn.n < f->nr_frames) {
+		struct quire_frame *frame = &f->frames[pfn.n];
+		uint32_t head = qr_frame_head(frame);
+		struct quire_cpu *own = &f->cpus[cpu];
+		enum quire_zone_kind kind = qr_frames_zone_of(f, pfn.n);
+		struct quire_list *list = list_of(f, own, kind, pfn.n);
+		uint32_t length = atomic_load_explicit(&list->nr, memory_order_relaxed);
+
+		if (length < QUIRE_LIST_HIGH && is_simple(head, frame)) {
+			qr_count(&own->counts[kind][head], UINT32_MAX);
+			qr_frame_set_head(frame, QUIRE_FRAME_CACHED);
+			list->frames[length] = pfn.n;
+			atomic_store_explicit(&list->nr, length + 1,
+					      memory_order_relaxed);
+			return;
+		}
+	}
+	free_any(f, cpu, pfn, order, (uint64_t)(uintptr_t)__builtin_return_address(0));
 }
 
 void quire_frames_get(struct quire_frames *f, quire_pfn pfn)
@@ -363,7 +518,7 @@ bool quire_frames_put(struct quire_frames *f, uint32_t cpu, quire_pfn pfn)
 			return false;
 	if (refs == QUIRE_REFS_MAX)
 		return false;
-	free_checked(f, cpu, pfn, 0, (uint64_t)(uintptr_t)__builtin_return_address(0));
+	free_any(f, cpu, pfn, 0, (uint64_t)(uintptr_t)__builtin_return_address(0));
 	return true;
 }
 
@@ -381,4 +536,8 @@ void quire_frames_fail_in(struct quire_frames *f, uint64_t n)
 {
 	atomic_store_explicit(&f->fail_in, n, memory_order_relaxed);
 	f->is_checked = n != 0 || f->trace != NULL || f->poison;
+	for (uint32_t i = 0; i < f->nr_cpus; i++)
+		atomic_store_explicit(&f->cpus[i].attention,
+				      f->is_checked ? ATTENTION_CHECK : 0,
+				      memory_order_relaxed);
 }

@@ -5,12 +5,13 @@
  *   M1  a zone's count of a use is what its frame table says, its own counts and those of
  *       all CPUs added: each CPU counts what passes through its lists, and a CPU's count
  *       alone may be below 0 (modulo 2^32);
- *   M2  a frame is CACHED exactly while one list of one CPU names it;
+ *   M2  a frame is CACHED exactly while one list of one CPU names it: their number is the
+ *       sum of the lists;
  *   M3  a list holds frames of its own zone, at most QUIRE_LIST_HIGH.
  *
  * Locking.  Each zone's lock guards the zone.  A CPU's lists belong to whoever runs on that
  * CPU; others read their lengths and counts, which are written by plain atomic stores, and
- * ask for them back by raising `drain`.  The locks of two zones are never held at a time.
+ * ask for them back by a bit of `attention`.  The locks of two zones are never held at a time.
  */
 #ifndef QUIRE_CORE_FRAMES_FRAMES_IMPL_H
 #define QUIRE_CORE_FRAMES_FRAMES_IMPL_H
@@ -29,8 +30,12 @@ struct quire_list {
 	uint32_t frames[QUIRE_LIST_HIGH];
 };
 
+#define ATTENTION_DRAIN 1u /* another CPU needs what this one's lists hold */
+#define ATTENTION_CHECK 2u /* traces, poison or failures on command */
+
 struct quire_cpu {
-	_Atomic uint32_t drained; /* the value of drain that it has answered to */
+	/* Not 0: the next call on this CPU cannot take the quick way.  Bits ATTENTION_. */
+	_Alignas(64) _Atomic uint32_t attention;
 	_Atomic uint32_t counts[QUIRE_ZONES][QUIRE_FRAME_USES];
 	struct quire_list lists[QUIRE_ZONES][QUIRE_GROUPS];
 };
@@ -54,8 +59,7 @@ struct quire_frames {
 	uint32_t starts
 		[QUIRE_ZONES]; /* first frame of each zone; nr_frames where absent */
 	uint32_t nr_cpus;
-	bool is_checked; /* trace, poison or fail_in: the slower way */
-	_Atomic uint32_t drain;
+	bool is_checked; /* trace, poison or fail_in */
 	struct quire_cpu *cpus;
 	struct quire_trace *trace; /* NULL: not remembered */
 	bool poison, group;
@@ -103,8 +107,8 @@ static inline uint32_t qr_frames_group_of(const struct quire_locked_zone *z, uin
 /* All lists of the CPU go to their zones. */
 void qr_frames_drain_cpu(struct quire_frames *f, struct quire_cpu *cpu);
 /* Gives the lowest nr entries of the list back; the zone's lock is held. */
-void qr_frames_flush(struct quire_frames *f, struct quire_cpu *cpu,
-		     enum quire_zone_kind kind, struct quire_list *list, uint32_t nr);
+void qr_frames_flush(struct quire_frames *f, enum quire_zone_kind kind,
+		     struct quire_list *list, uint32_t nr);
 
 /* What is done about a block of nr frames on its way out and in, where that is asked for:
  * poison, traces.  caller is a return address. */

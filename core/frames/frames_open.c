@@ -72,6 +72,8 @@ static void plan_zones(struct plan *plan, const struct quire_frames_config *conf
 	uint64_t dma_end = config->dma_end != 0 ? config->dma_end : DMA_END;
 	uint64_t normal_end = config->normal_end != 0 ? config->normal_end : UINT64_MAX;
 
+	if (dma_end > normal_end)
+		dma_end = normal_end; /* the default one: is_valid() has seen the other */
 	plan->nr_frames = config->port->nr_frames;
 	for (uint32_t i = plan->nr_map; i-- > 0;)
 		if (plan->map[i].type != QUIRE_RAM_RESERVED &&

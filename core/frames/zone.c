@@ -83,6 +83,9 @@ static void set_watermarks(struct quire_zone *zone)
 
 void qr_zone_open(struct quire_zone *zone, const struct quire_zone_config *config)
 {
+	const struct quire_frame layout = {.use = 5, .order = 9, .tag = 33};
+
+	QUIRE_ASSERT(qr_frame_head(&layout) == (5u | 9u << 4 | 33u << 10));
 	*zone = (struct quire_zone){
 		.port = config->port,
 		.frames = config->frames,

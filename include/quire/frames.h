@@ -190,6 +190,23 @@ uint32_t quire_frames_cached(struct quire_frames *f, enum quire_zone_kind kind,
 			     uint32_t cpu);
 /* What frame n is used for; the use of the block's first frame inside a block. */
 enum quire_frame_use quire_frames_use(struct quire_frames *f, quire_pfn pfn);
+/* What Linux shows of its zones, in its words and columns: text that ends with a zero byte,
+ * cut where there is no room.  The length is that of the whole text. */
+size_t quire_frames_buddyinfo(struct quire_frames *f, char *text, size_t room);
+size_t quire_frames_zoneinfo(struct quire_frames *f, char *text, size_t room);
+size_t quire_frames_pagetypeinfo(struct quire_frames *f, char *text, size_t room);
+
+/* A zone's frames as a picture, row by row: each cell stands for so many of them, and shows
+ * what most are used for. */
+struct quire_picture {
+	enum quire_zone_kind zone;
+	uint32_t columns; /* cells in a row, at least 1 */
+	uint32_t frames;  /* of a cell; 0: as many as fit the zone into 32 rows */
+	bool svg;	  /* else one character a cell, and a line that explains them */
+};
+size_t quire_frames_picture(struct quire_frames *f, const struct quire_picture *picture,
+			    char *text, size_t room);
+
 /* NULL, or the name of the first invariant that does not hold.  No call may be under
  * way. */
 const char *quire_frames_validate(struct quire_frames *f);
