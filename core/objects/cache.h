@@ -183,9 +183,9 @@ struct quire_objects {
 	struct quire_kmem_cache *boot; /* the cache of caches, behind this */
 };
 
-/* zone access, taken alone. */
-void qr_objects_lock_zone(struct quire_objects *objects);
-void qr_objects_unlock_zone(struct quire_objects *objects);
+/* Around calls to the zone, and, where zone is the DMA zone, to that one too. */
+void qr_objects_lock_zone(struct quire_objects *objects, const struct quire_zone *zone);
+void qr_objects_unlock_zone(struct quire_objects *objects, const struct quire_zone *zone);
 /* A caller that runs on no CPU of the allocator's: it has no magazines. */
 #define QR_CPU_NONE UINT32_MAX
 
