@@ -154,15 +154,18 @@ struct quire_kmem_cache {
 
 struct quire_objects {
 	struct qr_direct direct;
-	void *nothing;				       /* NULL: the top of no magazine */
-	struct qr_cpu_cache *cpus;		       /* QR_CACHES_MAX for each CPU */
-	struct quire_kmem_cache *by_id[QR_CACHES_MAX]; /* NULL: the number is free */
+	void *nothing;		   /* NULL: the top of no magazine */
+	struct qr_cpu_cache *cpus; /* QR_CACHES_MAX for each CPU */
+	/* NULL: the number is free.  0 is a cache of no objects: that of frames whose
+	 * record names none. */
+	struct quire_kmem_cache *by_id[QR_CACHES_MAX];
 	/* By bytes / GRAIN, rounded up: the number of the cache. */
 	uint8_t kmalloc_id[QUIRE_KMALLOC_SLAB_MAX / QR_KMALLOC_GRAIN + 1];
 	struct quire_objects_config config;
 	struct quire_zone *zone;
 	struct quire_kmem_cache *kmalloc[QR_KMALLOC_KINDS][QR_KMALLOC_CACHES];
 	struct quire_kmem_cache *large;
+	struct quire_kmem_cache none;
 	struct qr_slab large_slab;
 	_Atomic uint64_t nr_large_frames;
 

@@ -64,6 +64,7 @@ static enum quire_status init_boot(struct quire_objects *objects)
 
 	objects->boot->id = QR_BOOT_ID;
 	objects->by_id[QR_BOOT_ID] = objects->boot;
+	objects->by_id[0] = &objects->none;
 	return qr_cache_init(objects->boot, objects, &args);
 }
 
