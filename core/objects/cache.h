@@ -20,7 +20,8 @@
  *   O2  a slab's free list holds each of its free objects once, and no other;
  *   O3  an object in a magazine is in one magazine, once, and on no free list;
  *   O4  the frames of slabs and of large blocks are the zone's frames of use SLAB;
- *   O5  the previous magazine of a CPU is full or empty; full ones in the depot are.
+ *   O5  the previous magazine of a CPU is full or empty; full ones in the depot are;
+ *   O6  each descriptor is a slab's of some list, each magazine a CPU's or a depot's.
  *
  * Locking.  A cache's lock guards its lists and its depot; a CPU's magazines belong to
  * who runs on that CPU; objects->lock guards the lists of caches and of shrinkers.
