@@ -16,7 +16,8 @@
  *   Z3  nr_warm <= ZONE_WARM_MAX.
  *
  * Watermarks.  A caller with no special right gets nothing that leaves free below min;
- * RESERVE may use all.  The page-out daemon starts below low and stops at high.
+ * HIGH leaves half of that, RESERVE nothing.  The page-out daemon starts below low and
+ * stops at high.
  *
  * Locking.  All calls are made with the machine's lock held.
  */
@@ -43,6 +44,7 @@ struct quire_zone {
 	uint8_t orders[QUIRE_ORDER_MAX + 1]; /* of the buddy system, for 2^i frames */
 	/* Failures on command: so many allocations till one fails; 0 none. */
 	uint64_t fail_in;
+	bool was_short; /* a watermark forbade a frame; callers who care clear it first */
 };
 
 /* Frames that the frame table of nr_frames frames takes. */
