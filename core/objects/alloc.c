@@ -72,36 +72,37 @@ static __attribute__((noreturn)) void refuse(struct quire_kmem_cache *cache,
 static uint32_t give_rounds(struct quire_kmem_cache *cache, struct qr_cpu_cache *cc,
 			    uint32_t nr, void *const *objects)
 {
-	void **top = qr_cpu_top(cc);
+	/* The compiler cannot know that no store below changes these. */
+	const uint64_t inverse = cache->inverse;
+	const uint32_t span = cache->span;
+	void **top = qr_cpu_top(cc), *last = *top;
 	uint32_t room = (uint32_t)(qr_cpu_end(cc) - top);
-	const struct quire_frame *frame;
 	uintptr_t page = UINTPTR_MAX;
-	void *last = *top;
 	uint32_t slot = 0;
 
 	if (nr > room)
 		nr = room;
 	for (uint32_t i = 0; i < nr; i++) {
-		uintptr_t at = (uintptr_t)objects[i];
+		void *object = objects[i];
+		uint32_t within = (uint32_t)((uintptr_t)object % QUIRE_PAGE_BYTES);
+		const struct quire_frame *frame;
 
-		if (__builtin_expect(at / QUIRE_PAGE_BYTES != page, false)) {
-			frame = qr_frame_at(&cache->direct, objects[i]);
+		if (__builtin_expect((uintptr_t)object / QUIRE_PAGE_BYTES != page,
+				     false)) {
+			frame = qr_frame_at(&cache->direct, object);
 			if (frame == NULL || qr_frame_cache_id(frame) != cache->id)
-				refuse(cache, objects[i]);
-			page = at / QUIRE_PAGE_BYTES;
+				refuse(cache, object);
+			page = (uintptr_t)object / QUIRE_PAGE_BYTES;
 			slot = frame->slot;
 		}
-		if (__builtin_expect(
-			    objects[i] == last ||
-				    !qr_cache_has_offset(
-					    cache,
-					    slot + (uint32_t)(at % QUIRE_PAGE_BYTES)),
-			    false))
-			refuse(cache, objects[i]);
-		last = objects[i];
-		*++top = last;
+		if (__builtin_expect(object == last, false) ||
+		    __builtin_expect(!qr_offset_fits(span, inverse, slot + within),
+				     false))
+			refuse(cache, object);
+		top[i + 1] = object;
+		last = object;
 	}
-	qr_cpu_set_top(cc, top);
+	qr_cpu_set_top(cc, top + nr);
 	return nr;
 }
 

@@ -20,7 +20,8 @@
  *   O2  a slab's free list holds each of its free objects once, and no other;
  *   O3  an object in a magazine is in one magazine, once, and on no free list;
  *   O4  the frames of slabs and of large blocks are the zone's frames of use SLAB;
- *   O5  the previous magazine of a CPU is full or empty; full ones in the depot are.
+ *   O5  the previous magazine of a CPU is full or empty; full ones in the depot are;
+ *   O6  each descriptor is a slab's of some list, each magazine a CPU's or a depot's.
  *
  * Locking.  A cache's lock guards its lists and its depot; a CPU's magazines belong to
  * who runs on that CPU; objects->lock guards the lists of caches and of shrinkers.
@@ -154,15 +155,18 @@ struct quire_kmem_cache {
 
 struct quire_objects {
 	struct qr_direct direct;
-	void *nothing;				       /* NULL: the top of no magazine */
-	struct qr_cpu_cache *cpus;		       /* QR_CACHES_MAX for each CPU */
-	struct quire_kmem_cache *by_id[QR_CACHES_MAX]; /* NULL: the number is free */
+	void *nothing;		   /* NULL: the top of no magazine */
+	struct qr_cpu_cache *cpus; /* QR_CACHES_MAX for each CPU */
+	/* NULL: the number is free.  0 is a cache of no objects: that of frames whose
+	 * record names none. */
+	struct quire_kmem_cache *by_id[QR_CACHES_MAX];
 	/* By bytes / GRAIN, rounded up: the number of the cache. */
 	uint8_t kmalloc_id[QUIRE_KMALLOC_SLAB_MAX / QR_KMALLOC_GRAIN + 1];
 	struct quire_objects_config config;
 	struct quire_zone *zone;
 	struct quire_kmem_cache *kmalloc[QR_KMALLOC_KINDS][QR_KMALLOC_CACHES];
 	struct quire_kmem_cache *large;
+	struct quire_kmem_cache none;
 	struct qr_slab large_slab;
 	_Atomic uint64_t nr_large_frames;
 
@@ -183,9 +187,9 @@ struct quire_objects {
 	struct quire_kmem_cache *boot; /* the cache of caches, behind this */
 };
 
-/* zone access, taken alone. */
-void qr_objects_lock_zone(struct quire_objects *objects);
-void qr_objects_unlock_zone(struct quire_objects *objects);
+/* Around calls to the zone, and, where zone is the DMA zone, to that one too. */
+void qr_objects_lock_zone(struct quire_objects *objects, const struct quire_zone *zone);
+void qr_objects_unlock_zone(struct quire_objects *objects, const struct quire_zone *zone);
 /* A caller that runs on no CPU of the allocator's: it has no magazines. */
 #define QR_CPU_NONE UINT32_MAX
 

@@ -118,11 +118,11 @@ static bool take_block(struct quire_objects *objects, uint32_t order, uint32_t f
 	uint32_t atomic = (flags & QUIRE_GFP_ATOMIC) != 0 ? QUIRE_ALLOC_RESERVE : 0;
 	bool got;
 
-	qr_objects_lock_zone(objects);
+	qr_objects_lock_zone(objects, zone);
 	got = qr_zone_alloc_block(zone, QUIRE_FRAME_SLAB, order, atomic, out);
 	if (got)
 		own_block(objects, zone, *out, order);
-	qr_objects_unlock_zone(objects);
+	qr_objects_unlock_zone(objects, zone);
 	return got;
 }
 
@@ -182,10 +182,10 @@ void qr_kmalloc_free_large(struct quire_objects *objects, const void *object)
 
 	if (!is_large_block(objects, object, &order))
 		qr_misuse_of_pointer(objects, NULL, object);
-	qr_objects_lock_zone(objects);
+	qr_objects_lock_zone(objects, zone);
 	nr = qr_zone_block_frames(zone, pfn);
 	qr_zone_free_block(zone, pfn, order);
-	qr_objects_unlock_zone(objects);
+	qr_objects_unlock_zone(objects, zone);
 	atomic_fetch_sub_explicit(&objects->nr_large_frames, nr, memory_order_relaxed);
 }
 

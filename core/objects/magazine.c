@@ -24,13 +24,13 @@ static struct qr_magazine *magazine_new(struct quire_kmem_cache *cache)
 	struct qr_magazine *magazine = NULL;
 	uint32_t number;
 
-	qr_objects_lock_zone(objects);
+	qr_objects_lock_zone(objects, objects->zone);
 	if (pool->zone == NULL)
 		qr_pool_init(pool, objects->zone, class_bytes[cache->size_class]);
 	number = qr_pool_alloc(pool, 0);
 	if (number != 0)
 		magazine = qr_pool_at(pool, number);
-	qr_objects_unlock_zone(objects);
+	qr_objects_unlock_zone(objects, objects->zone);
 	if (magazine == NULL)
 		return NULL;
 	magazine->number = number;
@@ -45,14 +45,14 @@ static void magazines_delete(struct quire_kmem_cache *cache, struct qr_magazine 
 {
 	struct quire_objects *objects = cache->objects;
 
-	qr_objects_lock_zone(objects);
+	qr_objects_lock_zone(objects, objects->zone);
 	while (chain != NULL) {
 		struct qr_magazine *next = chain->next;
 
 		qr_pool_free(&objects->magazines[chain->size_class], chain->number);
 		chain = next;
 	}
-	qr_objects_unlock_zone(objects);
+	qr_objects_unlock_zone(objects, objects->zone);
 }
 
 static bool has_loaded(const struct qr_cpu_cache *cc)

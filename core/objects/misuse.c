@@ -132,6 +132,8 @@ void qr_misuse_of_pointer(struct quire_objects *objects,
 	if (frame == NULL)
 		stop(objects, cache, QR_FOREIGN, pointer, 0);
 	slab = qr_frame_slab(frame);
+	if (slab == NULL)
+		stop(objects, cache, QR_FOREIGN, pointer, 0);
 	if (slab == &objects->large_slab) {
 		offset = large_block_of(objects, pointer);
 		if (offset != (uint64_t)(uintptr_t)pointer)

@@ -4,14 +4,29 @@
 #include "core/base/memory.h"
 #include "core/objects/fast.h"
 
-void qr_objects_lock_zone(struct quire_objects *objects)
+/* The lock of the DMA zone's own that a caller needs for zone, or NULL. */
+static struct quire_lock *dma_lock_for(const struct quire_objects *objects,
+				       const struct quire_zone *zone)
 {
-	if (objects->config.zone_lock != NULL)
-		qr_lock(objects->config.zone_lock);
+	return zone == objects->config.dma_zone ? objects->config.dma_lock : NULL;
 }
 
-void qr_objects_unlock_zone(struct quire_objects *objects)
+void qr_objects_lock_zone(struct quire_objects *objects, const struct quire_zone *zone)
 {
+	struct quire_lock *dma_lock = dma_lock_for(objects, zone);
+
+	if (objects->config.zone_lock != NULL)
+		qr_lock(objects->config.zone_lock);
+	if (dma_lock != NULL)
+		qr_lock(dma_lock);
+}
+
+void qr_objects_unlock_zone(struct quire_objects *objects, const struct quire_zone *zone)
+{
+	struct quire_lock *dma_lock = dma_lock_for(objects, zone);
+
+	if (dma_lock != NULL)
+		qr_unlock(dma_lock);
 	if (objects->config.zone_lock != NULL)
 		qr_unlock(objects->config.zone_lock);
 }
@@ -49,6 +64,7 @@ static enum quire_status init_boot(struct quire_objects *objects)
 
 	objects->boot->id = QR_BOOT_ID;
 	objects->by_id[QR_BOOT_ID] = objects->boot;
+	objects->by_id[0] = &objects->none;
 	return qr_cache_init(objects->boot, objects, &args);
 }
 
@@ -163,13 +179,13 @@ static void close_caches(struct quire_objects *objects)
 		qr_cache_abandon(c);
 	qr_cache_empty(objects->boot);
 	qr_cache_abandon(objects->boot);
-	qr_objects_lock_zone(objects);
+	qr_objects_lock_zone(objects, objects->zone);
 	for (uint32_t i = 0; i < QR_MAGAZINE_CLASSES; i++) {
 		if (objects->magazines[i].zone != NULL)
 			qr_pool_destroy(&objects->magazines[i]);
 	}
 	qr_pool_destroy(&objects->slabs);
-	qr_objects_unlock_zone(objects);
+	qr_objects_unlock_zone(objects, objects->zone);
 }
 
 uint64_t quire_objects_close(struct quire_objects *objects, quire_kmem_leak_fn *leak,

@@ -7,6 +7,7 @@ struct sums {
 	uint64_t owned;	 /* frames by their records */
 	uint64_t large;	 /* frames of large blocks */
 	uint64_t rounds; /* of the cache at hand, met in slabs */
+	uint64_t nr_slabs, nr_magazines;
 };
 
 /* Sets the bits of the rounds that lie in the slab; false where one is set already. */
@@ -65,6 +66,7 @@ static const char *validate_slab(const struct qr_slab *slab, struct sums *sums)
 			return "O4: a frame does not know its slab";
 	}
 	sums->slabs += qr_slab_frames(slab);
+	sums->nr_slabs++;
 	return NULL;
 }
 
@@ -91,7 +93,7 @@ static const char *validate_list(const struct quire_kmem_cache *cache,
 }
 
 static const char *validate_magazines(const struct quire_kmem_cache *cache,
-				      const struct sums *sums)
+				      struct sums *sums)
 {
 	uint64_t rounds = 0;
 	uint32_t nr_full = 0, nr_empty = 0;
@@ -114,7 +116,10 @@ static const char *validate_magazines(const struct quire_kmem_cache *cache,
 		    cc->previous_rounds != cc->previous->capacity)
 			return "O5: a previous magazine is neither full nor empty";
 		rounds += qr_cpu_rounds(cc) + cc->previous_rounds;
+		sums->nr_magazines += cc->capacity != 0;
+		sums->nr_magazines += cc->previous != NULL;
 	}
+	sums->nr_magazines += nr_full + nr_empty;
 	return rounds == sums->rounds ? NULL : "O3: a magazine holds what no slab has";
 }
 
@@ -154,6 +159,15 @@ static bool frames_agree(const struct quire_objects *objects,
 	return nr == zone->counts[QUIRE_FRAME_SLAB];
 }
 
+static uint64_t pooled_magazines(const struct quire_objects *objects)
+{
+	uint64_t nr = 0;
+
+	for (uint32_t i = 0; i < QR_MAGAZINE_CLASSES; i++)
+		nr += objects->magazines[i].nr_used;
+	return nr;
+}
+
 const char *quire_objects_validate(struct quire_objects *objects)
 {
 	const struct quire_objects_config *config = &objects->config;
@@ -171,6 +185,9 @@ const char *quire_objects_validate(struct quire_objects *objects)
 		agree &= frames_agree(objects, config->dma_zone, &sums);
 	if (!agree || sums.owned != sums.slabs)
 		return "O4: slabs are not the zone's frames of use SLAB";
+	if (sums.nr_slabs != objects->slabs.nr_used ||
+	    sums.nr_magazines != pooled_magazines(objects))
+		return "O6: a descriptor or a magazine is nobody's";
 	if (sums.large != objects->nr_large_frames)
 		return "O4: large blocks are not as many frames as counted";
 	return NULL;

@@ -236,9 +236,9 @@ bool qr_slab_new(struct quire_kmem_cache *cache, uint32_t cpu, uint32_t flags)
 	uint64_t seed = 0;
 
 	for (uint32_t attempt = 0; slab == NULL; attempt++) {
-		qr_objects_lock_zone(objects);
+		qr_objects_lock_zone(objects, cache->zone);
 		slab = reserve(cache, flags, &seed);
-		qr_objects_unlock_zone(objects);
+		qr_objects_unlock_zone(objects, cache->zone);
 		if (slab == NULL &&
 		    !qr_objects_reclaim(objects, cpu, flags, cache->slab_frames, attempt))
 			return false;
@@ -318,10 +318,10 @@ uint32_t qr_slab_release(struct quire_kmem_cache *cache, struct qr_slab *gone)
 		     i++)
 			qr_debug_check(slab, slab->first + (size_t)i * cache->stride,
 				       true);
-		qr_objects_lock_zone(objects);
+		qr_objects_lock_zone(objects, cache->zone);
 		give_frames(cache, slab->pfn);
 		qr_pool_free(&objects->slabs, slab->number);
-		qr_objects_unlock_zone(objects);
+		qr_objects_unlock_zone(objects, cache->zone);
 		nr_frames += cache->slab_frames;
 	}
 	return nr_frames;

@@ -192,17 +192,17 @@ static bool map_pages(struct quire_vmalloc *v, const struct area *area,
 	bool is_mapped = true;
 
 	while (done < area->nr && is_mapped) {
-		qr_objects_lock_zone(v->objects);
+		qr_objects_lock_zone(v->objects, v->zone);
 		is_mapped = map_page(v, page_of(area, done),
 				     pfns != NULL ? &pfns[done] : NULL, flags);
-		qr_objects_unlock_zone(v->objects);
+		qr_objects_unlock_zone(v->objects, v->zone);
 		done += is_mapped;
 	}
 	if (is_mapped)
 		return true;
-	qr_objects_lock_zone(v->objects);
+	qr_objects_lock_zone(v->objects, v->zone);
 	drop_pages(v, area, done);
-	qr_objects_unlock_zone(v->objects);
+	qr_objects_unlock_zone(v->objects, v->zone);
 	return false;
 }
 
@@ -235,7 +235,7 @@ static struct area *end_lazy(struct quire_vmalloc *v)
 	if (v->nr_lazy == 0)
 		return NULL;
 	forget_lazy(v);
-	qr_objects_lock_zone(v->objects);
+	qr_objects_lock_zone(v->objects, v->zone);
 	for (struct area *area = v->first; area != NULL; area = next) {
 		next = area->next;
 		if (!area->is_lazy)
@@ -245,7 +245,7 @@ static struct area *end_lazy(struct quire_vmalloc *v)
 		area->next = dead;
 		dead = area;
 	}
-	qr_objects_unlock_zone(v->objects);
+	qr_objects_unlock_zone(v->objects, v->zone);
 	v->nr_lazy = 0;
 	return dead;
 }
@@ -327,9 +327,9 @@ enum quire_status quire_vmalloc_open(struct quire_vmalloc **out,
 		quire_kfree(objects, 0, v);
 		return QUIRE_NO_MEMORY;
 	}
-	qr_objects_lock_zone(objects);
+	qr_objects_lock_zone(objects, v->zone);
 	has_tables = qr_tables_init(&v->tables, v->zone);
-	qr_objects_unlock_zone(objects);
+	qr_objects_unlock_zone(objects, v->zone);
 	if (!has_tables) {
 		quire_kmem_cache_destroy(v->records, NULL, NULL);
 		quire_kfree(objects, 0, v);
@@ -348,9 +348,9 @@ enum quire_status quire_vmalloc_close(struct quire_vmalloc *v)
 		return QUIRE_BUSY;
 	quire_shrinker_unregister(objects, &v->shrinker);
 	quire_vmalloc_flush(v);
-	qr_objects_lock_zone(objects);
+	qr_objects_lock_zone(objects, v->zone);
 	qr_tables_destroy(&v->tables);
-	qr_objects_unlock_zone(objects);
+	qr_objects_unlock_zone(objects, v->zone);
 	quire_kmem_cache_destroy(v->records, NULL, NULL);
 	quire_kfree(objects, 0, v);
 	return QUIRE_OK;

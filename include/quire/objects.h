@@ -50,8 +50,9 @@ struct quire_zone;
 struct quire_objects_config {
 	struct quire_zone *zone;
 	struct quire_zone *dma_zone; /* or NULL: QUIRE_GFP_DMA finds nothing */
-	/* Taken around each call to a zone; NULL: callers hold what guards the zones. */
-	struct quire_lock *zone_lock;
+	/* Taken around each call to a zone; NULL: callers hold what guards the zones.
+	 * dma_lock guards dma_zone, where zone_lock does not, and is taken inside it. */
+	struct quire_lock *zone_lock, *dma_lock;
 	uint32_t nr_cpus;      /* 1..QUIRE_OBJECTS_CPUS_MAX */
 	uint32_t kmalloc_slab; /* cache flags of the caches behind kmalloc */
 	uint64_t secret;       /* seeds random and encoded free lists */

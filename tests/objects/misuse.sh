@@ -25,7 +25,7 @@ free_list_damaged) want='free list damaged at object' ;;
 leaked_at_destroy) want='leaked at destroy: object' ;;
 free_interior_pointer) want='free of interior pointer' ;;
 free_interior_large) cache=kmalloc-large want='free of interior pointer' ;;
-free_foreign_pointer) cache=kmalloc want='free of foreign pointer' ;;
+free_foreign_pointer | free_foreign_slab) cache=kmalloc want='free of foreign pointer' ;;
 free_foreign_frame) want='free of foreign pointer' ;;
 *)
 	echo "$name: no message is known for it"

@@ -48,6 +48,15 @@ unsigned char *stage_object(struct quire_kmem_cache *cache)
 	return object;
 }
 
+void *stage_foreign_slab(void)
+{
+	quire_pfn pfn;
+
+	if (!qr_zone_alloc(&rig.zone, QUIRE_FRAME_SLAB, 0, &pfn))
+		exit(2);
+	return qr_zone_address(&rig.zone, pfn);
+}
+
 void stage_expect(const void *object)
 {
 	printf("0x%lx\n", (unsigned long)object);

@@ -14,6 +14,8 @@ struct quire_kmem_cache *stage_other(void);
 struct quire_objects *stage_objects(void);
 /* An object of the cache that is not its slab's only one. */
 unsigned char *stage_object(struct quire_kmem_cache *cache);
+/* A frame of use SLAB that is not the allocator's. */
+void *stage_foreign_slab(void);
 /* Tells the script which address the message must name. */
 void stage_expect(const void *object);
 
