@@ -119,6 +119,59 @@ uint64_t qr_areas_gap(const struct quire_areas *areas, uint64_t bytes, uint64_t 
 	return top <= areas->ceiling && areas->ceiling - top >= bytes ? top : 0;
 }
 
+/* The highest area that starts at or below top and has a gap of need, or NULL. */
+static const struct quire_area *highest_wide(const struct quire_areas *areas,
+					     uint64_t top, uint64_t need)
+{
+	const struct quire_area *found = NULL;
+	uint32_t n = areas->root, below = 0;
+
+	while (n != 0) {
+		const struct quire_area *a = qr_area_at(areas, n);
+		const struct quire_area *left = qr_area_at(areas, a->left);
+
+		if (a->start > top) {
+			n = a->left;
+			continue;
+		}
+		if (a->gap >= need || (left != NULL && left->widest >= need)) {
+			found = a->gap >= need ? a : NULL;
+			below = found == NULL ? a->left : 0;
+		}
+		n = a->right;
+	}
+	while (below != 0) {
+		const struct quire_area *a = qr_area_at(areas, below);
+		const struct quire_area *right = qr_area_at(areas, a->right);
+
+		if (right != NULL && right->widest >= need)
+			below = a->right;
+		else if (a->gap >= need)
+			return a;
+		else
+			below = a->left;
+	}
+	return found;
+}
+
+uint64_t qr_areas_gap_below(struct quire_areas *areas, uint64_t low, uint64_t high,
+			    uint64_t bytes)
+{
+	const struct quire_area *above = qr_areas_last(areas, high);
+	uint64_t end;
+
+	/* The gap that high cuts off, then whole ones. */
+	if (above == NULL)
+		return high >= low + bytes ? high - bytes : 0;
+	if (above->end < high && high - above->end >= bytes)
+		return high - bytes >= low ? high - bytes : 0;
+	above = highest_wide(areas, above->start, bytes);
+	if (above == NULL)
+		return 0;
+	end = above->start;
+	return end >= low + bytes ? end - bytes : 0;
+}
+
 bool qr_areas_reserve(struct quire_areas *areas, uint32_t nr)
 {
 	uint32_t taken[4];
@@ -151,7 +204,7 @@ static void link_new(struct quire_areas *areas, uint64_t start, uint64_t end,
 	a->start = start;
 	a->end = end;
 	a->prot = (uint8_t)prot;
-	a->marks = (uint16_t)marks;
+	a->marks = marks;
 	qr_area_link(areas, n);
 }
 

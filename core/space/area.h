@@ -14,7 +14,7 @@
  *   A4  two areas that touch differ in protection or marks.
  *
  * Locking.  The machine's lock.
- * Cost.  O(log n) each; 48 bytes an area.
+ * Cost.  O(log n) each; 64 bytes an area.
  */
 #ifndef QUIRE_CORE_SPACE_AREA_H
 #define QUIRE_CORE_SPACE_AREA_H
@@ -27,6 +27,21 @@
 #define QUIRE_AREA_RANDOM     4u /* no reading ahead */
 #define QUIRE_AREA_SEQUENTIAL 8u /* read far ahead */
 
+/* Marks of the areas of a process, see mm.h. */
+#define QUIRE_AREA_SHARED     0x10u  /* writes reach the object */
+#define QUIRE_AREA_GROWSDOWN  0x20u  /* a stack */
+#define QUIRE_AREA_NORESERVE  0x40u  /* its pages are not charged */
+#define QUIRE_AREA_CHARGED    0x80u  /* its pages are in Committed_AS */
+#define QUIRE_AREA_DONTFORK   0x100u /* a child does not get it */
+#define QUIRE_AREA_DONTDUMP   0x200u
+#define QUIRE_AREA_WIPEONFORK 0x400u /* a child gets it empty */
+#define QUIRE_AREA_HUGE	      0x800u /* huge pages are welcome */
+#define QUIRE_AREA_NOHUGE     0x1000u
+#define QUIRE_AREA_ONFAULT    0x2000u /* LOCKED, but not brought in */
+#define QUIRE_AREA_HUGETLB    0x4000u /* pages of 2 MiB from the pool */
+/* Not a property: it came by fork and has pages in common with the parent's. */
+#define QUIRE_AREA_FORKED 0x80000000u
+
 struct quire_area {
 	uint64_t start, end;
 	uint64_t gap;	 /* unused bytes right below start */
@@ -34,8 +49,13 @@ struct quire_area {
 	uint32_t left, right;
 	uint8_t height;
 	uint8_t prot;
-	uint16_t marks;
-	uint32_t unused;
+	uint16_t unused;
+	uint32_t marks;
+	/* Of the areas of a process: the page of the object that start shows, or where the
+	 * area was, in pages, when its first page came; whose anonymous pages it may
+	 * have in common, 0 none yet; the object, 0 none. */
+	uint64_t offset;
+	uint32_t anon, object;
 };
 
 struct quire_areas {
@@ -59,6 +79,10 @@ struct quire_area *qr_areas_last(struct quire_areas *areas, uint64_t va);
 bool qr_areas_are_free(struct quire_areas *areas, uint64_t start, uint64_t end);
 /* The lowest start of bytes free bytes, a multiple of align, or 0. */
 uint64_t qr_areas_gap(const struct quire_areas *areas, uint64_t bytes, uint64_t align);
+
+/* The highest start of bytes free bytes within [low, high), or 0. */
+uint64_t qr_areas_gap_below(struct quire_areas *areas, uint64_t low, uint64_t high,
+			    uint64_t bytes);
 
 /* Records that a call of split, insert and the like may need: false when they cannot be
  * had.  Afterwards up to nr of them do not fail. */

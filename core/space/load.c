@@ -7,12 +7,11 @@
 /* Reads so much of the extent that the object is in bounce; a stream reads all of it,
  * since its next pages were packed next to this one.  Returns the object's first byte,
  * or NULL. */
-static const unsigned char *read_object(struct quire_space *space,
-					struct quire_lane *lane,
+static const unsigned char *read_object(struct quire_swap *swap, struct quire_lane *lane,
 					const struct qr_swap_place *place, bool is_stream,
 					enum quire_status *status)
 {
-	const struct quire_port *port = space->port;
+	const struct quire_port *port = swap->port;
 	size_t first = place->offset & ~(QUIRE_PAGE_BYTES - 1);
 	size_t last = (place->offset + place->bytes + QUIRE_PAGE_BYTES - 1) &
 		      ~(QUIRE_PAGE_BYTES - 1);
@@ -28,19 +27,19 @@ static const unsigned char *read_object(struct quire_space *space,
 }
 
 /* Which extent, and since when: one written meanwhile must be read anew. */
-static uint64_t bounce_key(const struct quire_space *space,
+static uint64_t bounce_key(const struct quire_swap *swap,
 			   const struct qr_swap_place *place)
 {
-	uint64_t turn = space->stats->extents_out;
+	uint64_t turn = swap->stats->extents_out;
 
 	return 1 + place->area + QUIRE_SWAP_AREAS * (place->extent + (turn << 32));
 }
 
-static enum quire_status expand(const struct quire_space *space,
+static enum quire_status expand(const struct quire_swap *swap,
 				const struct qr_swap_place *place, const void *packed,
 				uint32_t bytes, void *dst)
 {
-	const struct quire_codec *codec = space->swap->codec;
+	const struct quire_codec *codec = swap->codec;
 
 	if (codec->checksum(packed, bytes) != place->checksum)
 		return QUIRE_CORRUPT;
@@ -51,7 +50,7 @@ static enum quire_status expand(const struct quire_space *space,
 	return QUIRE_OK;
 }
 
-static enum quire_status load_from_device(struct quire_space *space,
+static enum quire_status load_from_device(struct quire_swap *swap,
 					  struct quire_lane *lane,
 					  const struct qr_swap_place *place, uint64_t key,
 					  bool is_stream, void *dst)
@@ -62,36 +61,36 @@ static enum quire_status load_from_device(struct quire_space *space,
 	uint32_t bytes;
 
 	if (lane->bounce_key != key)
-		raw = read_object(space, lane, place, is_stream, &status);
+		raw = read_object(swap, lane, place, is_stream, &status);
 	lane->bounce_key = is_stream && status == QUIRE_OK ? key : 0;
 	if (raw == NULL)
 		return status;
 	packed = qr_swap_object(place, raw, &bytes);
 	if (packed == NULL)
 		return QUIRE_CORRUPT;
-	return expand(space, place, packed, bytes, dst);
+	return expand(swap, place, packed, bytes, dst);
 }
 
-enum quire_status qr_space_load(struct quire_space *space, struct quire_lane *lane,
+enum quire_status qr_space_load(struct quire_swap *swap, struct quire_lane *lane,
 				quire_slot slot, void *dst, bool is_stream)
 {
-	const struct quire_port *port = space->port;
+	const struct quire_port *port = swap->port;
 	struct qr_swap_place place;
 	enum quire_status status;
 	uint64_t key, started = 0;
 
-	qr_swap_get(space->swap, slot, lane->packed, &place);
-	key = bounce_key(space, &place);
-	qr_unlock(space->lock);
+	qr_swap_get(swap, slot, lane->packed, &place);
+	key = bounce_key(swap, &place);
+	qr_unlock(swap->lock);
 	if (place.on_device) {
 		started = port->clock(port->ctx);
-		status = load_from_device(space, lane, &place, key, is_stream, dst);
+		status = load_from_device(swap, lane, &place, key, is_stream, dst);
 		started = port->clock(port->ctx) - started;
 	} else {
-		status = expand(space, &place, lane->packed, place.bytes, dst);
+		status = expand(swap, &place, lane->packed, place.bytes, dst);
 	}
-	qr_lock(space->lock);
-	space->stats->swap_ns += started;
-	space->stats->extents_in += place.on_device;
+	qr_lock(swap->lock);
+	swap->stats->swap_ns += started;
+	swap->stats->extents_in += place.on_device;
 	return status;
 }
