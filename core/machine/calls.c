@@ -25,6 +25,7 @@ static bool enter_range(struct quire *q, quire_vaddr start, uint64_t bytes,
 
 static enum quire_status leave(struct quire *q, enum quire_status status)
 {
+	qr_areas_unreserve(&q->space.areas);
 	qr_unlock(&q->lock);
 	return status;
 }
@@ -183,6 +184,7 @@ enum quire_status quire_mremap(struct quire *q, uint32_t lane, quire_vaddr start
 	qr_space_wait_turn(&q->space);
 	status = qr_space_remap(&q->space, &q->space.lanes[lane], start, old_bytes,
 				new_bytes, flags, target, out);
+	qr_areas_unreserve(&q->space.areas);
 	end_work(q);
 	return status;
 }

@@ -44,6 +44,7 @@ static bool alloc_table(struct quire_tables *tables, uint32_t flags, quire_pfn *
 	if (!qr_zone_alloc(tables->zone, QUIRE_FRAME_TABLE, flags | QUIRE_ALLOC_ZERO,
 			   out))
 		return false;
+	tables->nr_tables++;
 	qr_zone_frame(tables->zone, *out)->nr_entries = 0;
 	return true;
 }
@@ -51,6 +52,7 @@ static bool alloc_table(struct quire_tables *tables, uint32_t flags, quire_pfn *
 bool qr_tables_init(struct quire_tables *tables, struct quire_zone *zone)
 {
 	tables->zone = zone;
+	tables->nr_tables = 0;
 	return alloc_table(tables, QUIRE_ALLOC_RESERVE, &tables->root);
 }
 
@@ -162,5 +164,6 @@ void qr_tables_prune(struct quire_tables *tables, quire_vaddr va)
 		set(tables, path[level + 1], level_index(va.a, level + 1),
 		    (quire_entry){0});
 		qr_zone_free(tables->zone, path[level]);
+		tables->nr_tables--;
 	}
 }

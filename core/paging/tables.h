@@ -27,6 +27,7 @@
 struct quire_tables {
 	struct quire_zone *zone;
 	quire_pfn root;
+	uint32_t nr_tables; /* the root included */
 	/* Tables of these addresses stay, empty or not: a move will need them. */
 	struct quire_range kept;
 };

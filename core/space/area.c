@@ -9,7 +9,7 @@ void qr_areas_init(struct quire_areas *areas, struct quire_zone *zone, uint64_t 
 		   uint64_t ceiling)
 {
 	qr_pool_init(&areas->pool, zone, sizeof(struct quire_area));
-	areas->root = areas->recent = 0;
+	areas->root = areas->recent = areas->nr_spare = 0;
 	areas->floor = floor;
 	areas->ceiling = ceiling;
 }
@@ -17,7 +17,7 @@ void qr_areas_init(struct quire_areas *areas, struct quire_zone *zone, uint64_t 
 void qr_areas_destroy(struct quire_areas *areas)
 {
 	qr_pool_destroy(&areas->pool);
-	areas->root = areas->recent = 0;
+	areas->root = areas->recent = areas->nr_spare = 0;
 }
 
 struct quire_area *qr_areas_first(struct quire_areas *areas, uint64_t va)
@@ -174,19 +174,36 @@ uint64_t qr_areas_gap_below(struct quire_areas *areas, uint64_t low, uint64_t hi
 
 bool qr_areas_reserve(struct quire_areas *areas, uint32_t nr)
 {
-	uint32_t taken[4];
-	uint32_t got = 0;
+	QUIRE_ASSERT(nr <= QUIRE_SPARE_AREAS);
+	while (areas->nr_spare < nr) {
+		uint32_t n = qr_pool_alloc(&areas->pool, QUIRE_ALLOC_RESERVE);
 
-	QUIRE_ASSERT(nr <= 4);
-	while (got < nr) {
-		taken[got] = qr_pool_alloc(&areas->pool, QUIRE_ALLOC_RESERVE);
-		if (taken[got] == 0)
-			break;
-		got++;
+		if (n == 0)
+			return false;
+		areas->spare[areas->nr_spare++] = n;
 	}
-	for (uint32_t i = 0; i < got; i++)
-		qr_pool_free(&areas->pool, taken[i]);
-	return got == nr;
+	return true;
+}
+
+void qr_areas_unreserve(struct quire_areas *areas)
+{
+	while (areas->nr_spare > 0)
+		qr_pool_free(&areas->pool, areas->spare[--areas->nr_spare]);
+}
+
+uint32_t qr_areas_take(struct quire_areas *areas)
+{
+	QUIRE_ASSERT(areas->nr_spare > 0);
+	return areas->spare[--areas->nr_spare];
+}
+
+void qr_areas_give(struct quire_areas *areas, uint32_t n)
+{
+	*qr_area_at(areas, n) = (struct quire_area){0};
+	if (areas->nr_spare < QUIRE_SPARE_AREAS)
+		areas->spare[areas->nr_spare++] = n;
+	else
+		qr_pool_free(&areas->pool, n);
 }
 
 static bool are_alike(const struct quire_area *a, uint32_t prot, uint32_t marks)
@@ -197,10 +214,9 @@ static bool are_alike(const struct quire_area *a, uint32_t prot, uint32_t marks)
 static void link_new(struct quire_areas *areas, uint64_t start, uint64_t end,
 		     uint32_t prot, uint32_t marks)
 {
-	uint32_t n = qr_pool_alloc(&areas->pool, QUIRE_ALLOC_RESERVE);
+	uint32_t n = qr_areas_take(areas);
 	struct quire_area *a = qr_area_at(areas, n);
 
-	QUIRE_ASSERT(n != 0);
 	a->start = start;
 	a->end = end;
 	a->prot = (uint8_t)prot;
@@ -210,7 +226,7 @@ static void link_new(struct quire_areas *areas, uint64_t start, uint64_t end,
 
 static void unlink_free(struct quire_areas *areas, uint64_t start)
 {
-	qr_pool_free(&areas->pool, qr_area_unlink(areas, start));
+	qr_areas_give(areas, qr_area_unlink(areas, start));
 }
 
 void qr_areas_insert(struct quire_areas *areas, uint64_t start, uint64_t end,

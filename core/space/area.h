@@ -58,11 +58,17 @@ struct quire_area {
 	uint32_t anon, object;
 };
 
+/* The most records that one call needs. */
+#define QUIRE_SPARE_AREAS 4u
+
 struct quire_areas {
 	struct quire_pool pool;
 	uint32_t root;
 	uint32_t recent; /* the last one found, or 0 */
 	uint64_t floor, ceiling;
+	/* Records that are taken already, so that a call cannot fail half way. */
+	uint32_t spare[QUIRE_SPARE_AREAS];
+	uint32_t nr_spare;
 };
 
 void qr_areas_init(struct quire_areas *areas, struct quire_zone *zone, uint64_t floor,
@@ -85,8 +91,18 @@ uint64_t qr_areas_gap_below(struct quire_areas *areas, uint64_t low, uint64_t hi
 			    uint64_t bytes);
 
 /* Records that a call of split, insert and the like may need: false when they cannot be
- * had.  Afterwards up to nr of them do not fail. */
+ * had.  Afterwards up to nr, 0..QUIRE_SPARE_AREAS, of them do not fail. */
 bool qr_areas_reserve(struct quire_areas *areas, uint32_t nr);
+/* Gives back those that were not needed. */
+void qr_areas_unreserve(struct quire_areas *areas);
+/* A record for a new area, of those that are reserved; and one that is needed no more. */
+uint32_t qr_areas_take(struct quire_areas *areas);
+void qr_areas_give(struct quire_areas *areas, uint32_t n);
+static inline uint32_t qr_areas_count(const struct quire_areas *areas)
+{
+	return areas->pool.nr_used - areas->nr_spare;
+}
+
 /* A new area; the range is free and a record is reserved.  Merges with neighbours that
  * are alike. */
 void qr_areas_insert(struct quire_areas *areas, uint64_t start, uint64_t end,

@@ -78,6 +78,9 @@ static void enlist(struct quire_mm *mm)
 
 static void delist(struct quire_mm *mm)
 {
+	for (struct quire_mm *at = mm->vm->mms; at != NULL; at = at->next)
+		if (at->parent == mm->asid)
+			at->parent = 0;
 	if (mm->next != NULL)
 		mm->next->prev = mm->prev;
 	if (mm->prev != NULL)
@@ -138,7 +141,6 @@ void qr_mm_delete(struct quire_mm *mm)
 	QUIRE_ASSERT(mm->figures.total == 0 && mm->figures.swapped == 0 &&
 		     mm->figures.rss_anon == 0 && mm->figures.rss_shared == 0);
 	qr_areas_destroy(&mm->areas);
-	mm->nr_spare = 0;
 	qr_tables_destroy(&mm->tables);
 	leave_family(vm, mm->family);
 	delist(mm);
@@ -207,7 +209,6 @@ enum quire_status quire_mm_exec(struct quire_mm *mm, const struct quire_mm_confi
 	mm->has_moved = false;
 	mm->marks_next = 0;
 	qr_areas_destroy(&mm->areas);
-	mm->nr_spare = 0;
 	qr_areas_init(&mm->areas, &mm->vm->zone, config->window.start.a,
 		      config->window.end.a);
 	qr_mm_leave(mm);
@@ -222,6 +223,17 @@ uint64_t quire_mm_root(const struct quire_mm *mm)
 uint32_t quire_mm_asid(const struct quire_mm *mm)
 {
 	return mm->asid;
+}
+
+void quire_mm_set_config(struct quire_mm *mm, const struct quire_mm_config *config)
+{
+	qr_mm_enter(mm);
+	mm->config.oom_score_adj = config->oom_score_adj;
+	mm->config.nice = config->nice;
+	mm->config.cpu_seconds = config->cpu_seconds;
+	mm->config.run_seconds = config->run_seconds;
+	mm->config.has_raw_io = config->has_raw_io;
+	qr_mm_leave(mm);
 }
 
 void quire_mm_set_limits(struct quire_mm *mm, const struct quire_limits *limits)
@@ -257,6 +269,7 @@ void quire_mm_figures(struct quire_mm *mm, struct quire_mm_figures *out)
 {
 	qr_mm_enter(mm);
 	*out = mm->figures;
+	out->tables = mm->tables.nr_tables;
 	out->areas = qr_mm_nr_areas(mm);
 	qr_mm_leave(mm);
 }

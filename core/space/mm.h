@@ -54,9 +54,6 @@ struct quire_vm {
 	bool (*pressure)(struct quire_vm *vm);
 };
 
-/* What one call may need at most. */
-#define QUIRE_SPARE_AREAS 4u
-
 struct quire_mm {
 	struct quire_vm *vm;
 	struct quire_mm *next, *prev;
@@ -64,10 +61,9 @@ struct quire_mm {
 	struct quire_areas areas;
 	struct quire_mm_config config;
 	uint32_t asid, family;
+	uint32_t
+		parent; /* the asid of the space that forked it, 0: none, or it is gone */
 	bool has_moved; /* an area may have pages that first came elsewhere */
-	/* Area records that are taken already, so that a call cannot fail half way. */
-	uint32_t spare[QUIRE_SPARE_AREAS];
-	uint32_t nr_spare;
 	uint32_t marks_next; /* of areas to come: mlockall */
 	quire_vaddr brk;     /* the break; it starts at config.brk */
 	struct quire_mm_figures figures;
@@ -117,12 +113,12 @@ void qr_mm_forget(struct quire_mm *mm, struct quire_area *area);
 void qr_mm_grow_down(struct quire_mm *mm, struct quire_area *area, uint64_t start);
 /* The id under which the area's anonymous pages are known; made where it has none. */
 void qr_mm_prepare_anon(struct quire_mm *mm, struct quire_area *area);
-/* Records for nr more areas, 0..QUIRE_SPARE_AREAS: the next so many cannot fail. */
+/* Records for nr more areas, reclaiming for them if need be: the next so many cannot fail. */
 bool qr_mm_reserve(struct quire_mm *mm, uint32_t nr);
 
 static inline uint32_t qr_mm_nr_areas(const struct quire_mm *mm)
 {
-	return mm->areas.pool.nr_used - mm->nr_spare;
+	return qr_areas_count(&mm->areas);
 }
 
 static inline bool qr_area_is(const struct quire_area *area, uint32_t marks)

@@ -25,15 +25,9 @@ struct quire_area *qr_mm_from(struct quire_mm *mm, uint64_t va)
 
 bool qr_mm_reserve(struct quire_mm *mm, uint32_t nr)
 {
-	QUIRE_ASSERT(nr <= QUIRE_SPARE_AREAS);
-	while (mm->nr_spare < nr) {
-		uint32_t n = qr_pool_alloc(&mm->areas.pool, 0);
-
-		if (n != 0)
-			mm->spare[mm->nr_spare++] = n;
-		else if (!mm->vm->pressure(mm->vm))
+	while (!qr_areas_reserve(&mm->areas, nr))
+		if (!mm->vm->pressure(mm->vm))
 			return false;
-	}
 	return true;
 }
 
@@ -122,13 +116,7 @@ void qr_mm_forget(struct quire_mm *mm, struct quire_area *area)
 {
 	uint32_t object = area->object;
 
-	uint32_t n = qr_area_unlink(&mm->areas, area->start);
-
-	*area = (struct quire_area){0};
-	if (mm->nr_spare < QUIRE_SPARE_AREAS)
-		mm->spare[mm->nr_spare++] = n;
-	else
-		qr_pool_free(&mm->areas.pool, n);
+	qr_areas_give(&mm->areas, qr_area_unlink(&mm->areas, area->start));
 	if (object != 0)
 		qr_vm_put_object(mm->vm, object);
 }
@@ -136,10 +124,8 @@ void qr_mm_forget(struct quire_mm *mm, struct quire_area *area)
 struct quire_area *qr_mm_copy_in(struct quire_mm *mm, const struct qr_proposal *p)
 {
 	struct quire_area *a;
-	uint32_t n;
+	uint32_t n = qr_areas_take(&mm->areas);
 
-	QUIRE_ASSERT(mm->nr_spare > 0);
-	n = mm->spare[--mm->nr_spare];
 	a = qr_area_at(&mm->areas, n);
 	a->start = p->start;
 	a->end = p->end;

@@ -139,6 +139,7 @@ enum quire_status quire_mm_fork(struct quire_mm *parent, struct quire_mm **out)
 		return QUIRE_NO_MEMORY;
 	}
 	child->brk = parent->brk;
+	child->parent = parent->asid;
 	child->has_moved = parent->has_moved;
 	for (const struct quire_area *a = qr_mm_from(parent, 0); a != NULL && done;
 	     a = qr_mm_from(parent, a->end))

@@ -78,8 +78,14 @@ struct quire_mm_config {
 	quire_vaddr brk;	   /* where the break starts */
 	struct quire_limits limits;
 	bool is_privileged; /* may lock more than its limit, and scores less with OOM */
+	/* For the OOM killer: the second line for the older formula. */
 	int32_t oom_score_adj;
 	int32_t nice;
+	uint64_t cpu_seconds, run_seconds;
+	bool has_raw_io;
+	/* For reports. */
+	uint32_t pid, uid;
+	char name[16];
 };
 
 enum quire_status quire_mm_create(struct quire_vm *vm,
@@ -191,6 +197,28 @@ struct quire_fault {
  * page's bytes are lost. */
 enum quire_status quire_mm_fault(struct quire_mm *mm, uint64_t address, uint32_t code,
 				 struct quire_fault *out);
+
+/* Whom the OOM killer takes: the space's asid and score, counted as a kill; false where
+ * nobody may be killed.  The caller ends the process. */
+bool quire_vm_oom_victim(struct quire_vm *vm, uint32_t *asid, uint64_t *points);
+/* The score that it goes by; 0: never. */
+uint64_t quire_mm_oom_points(struct quire_mm *mm);
+/* What the process uses of time, and its adjustments: they change while it runs. */
+void quire_mm_set_config(struct quire_mm *mm, const struct quire_mm_config *config);
+
+/* Reports, as Linux prints them: text of at most room - 1 bytes and a zero byte; returns
+ * the bytes that all of it takes. */
+size_t quire_report_maps(struct quire_mm *mm, char *text, size_t room);
+size_t quire_report_smaps(struct quire_mm *mm, char *text, size_t room);
+size_t quire_report_smaps_rollup(struct quire_mm *mm, char *text, size_t room);
+size_t quire_report_status(struct quire_mm *mm, char *text, size_t room);
+size_t quire_report_meminfo(struct quire_vm *vm, char *text, size_t room);
+size_t quire_report_vmstat(struct quire_vm *vm, char *text, size_t room);
+/* What the kernel log says when victim is killed for lack of memory. */
+size_t quire_report_oom(struct quire_vm *vm, struct quire_mm *victim, char *text,
+			size_t room);
+/* /proc/PID/pagemap's word for the page of va: frame or swap slot, and its bits. */
+uint64_t quire_report_pagemap(struct quire_mm *mm, uint64_t va);
 
 /* For the processor. */
 uint64_t quire_mm_root(const struct quire_mm *mm); /* the top table's frame */

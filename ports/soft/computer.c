@@ -241,16 +241,29 @@ static uint32_t first_part(uint64_t va, uint32_t bytes)
 	return left < bytes ? (uint32_t)left : bytes;
 }
 
-enum quire_status qr_computer_load(struct qr_computer *computer, uint32_t cpu,
-				   uint64_t va, void *buf, uint32_t bytes,
-				   struct quire_fault *fault)
+/* A copy of the sizes that instructions have needs no call. */
+static inline void copy_bytes(void *to, const void *from, uint32_t bytes)
 {
-	struct cpu *at = &computer->cpus[cpu];
+	if (bytes == 8)
+		memcpy(to, from, 8);
+	else if (bytes == 4)
+		memcpy(to, from, 4);
+	else if (bytes == 1)
+		memcpy(to, from, 1);
+	else if (bytes == 64)
+		memcpy(to, from, 64);
+	else
+		memcpy(to, from, bytes);
+}
+
+static enum quire_status load_slowly(struct qr_computer *computer, struct cpu *at,
+				     uint64_t va, void *buf, uint32_t bytes,
+				     struct quire_fault *fault)
+{
 	uint32_t part = first_part(va, bytes);
 	enum quire_status status = QUIRE_OK;
 	const unsigned char *from, *rest = NULL;
 
-	at->counts.loads++;
 	if (part != bytes) {
 		rest = translate(computer, at, va + part, QUIRE_READ, fault, &status);
 		if (rest == NULL)
@@ -267,6 +280,23 @@ enum quire_status qr_computer_load(struct qr_computer *computer, uint32_t cpu,
 	memcpy(buf, from, part);
 	if (part != bytes)
 		memcpy((unsigned char *)buf + part, rest, bytes - part);
+	return QUIRE_OK;
+}
+
+enum quire_status qr_computer_load(struct qr_computer *computer, uint32_t cpu,
+				   uint64_t va, void *buf, uint32_t bytes,
+				   struct quire_fault *fault)
+{
+	struct cpu *at = &computer->cpus[cpu];
+	uint64_t offset = va & (QUIRE_PAGE_BYTES - 1);
+	const struct qr_tlb_entry *entry =
+		qr_tlb_find(&at->tlb[QR_PAGE_4K], at->asid, va);
+
+	at->counts.loads++;
+	if (entry == NULL || offset + bytes > QUIRE_PAGE_BYTES)
+		return load_slowly(computer, at, va, buf, bytes, fault);
+	at->counts.hits[QR_PAGE_4K]++;
+	copy_bytes(buf, entry->bytes + offset, bytes);
 	return QUIRE_OK;
 }
 
@@ -287,7 +317,7 @@ enum quire_status qr_computer_store(struct qr_computer *computer, uint32_t cpu,
 	to = translate(computer, at, va, QUIRE_WRITE, fault, &status);
 	if (to == NULL)
 		return status;
-	memcpy(to, buf, part);
+	copy_bytes(to, buf, part);
 	if (part == bytes)
 		return QUIRE_OK;
 	to = translate(computer, at, va + part, QUIRE_WRITE, fault, &status);

@@ -8,12 +8,14 @@ bool qr_tlb_init(struct qr_tlb *tlb, struct qr_tlb_shape shape, uint32_t shift)
 {
 	*tlb = (struct qr_tlb){.sets = shape.sets, .ways = shape.ways, .shift = shift};
 	tlb->entries = calloc((size_t)shape.sets * shape.ways, sizeof(*tlb->entries));
-	return tlb->entries != NULL;
+	tlb->next_way = calloc(shape.sets, 1);
+	return tlb->entries != NULL && tlb->next_way != NULL;
 }
 
 void qr_tlb_destroy(struct qr_tlb *tlb)
 {
 	free(tlb->entries);
+	free(tlb->next_way);
 }
 
 struct qr_tlb_entry *qr_tlb_place(struct qr_tlb *tlb, uint32_t asid, uint64_t va)
@@ -22,7 +24,8 @@ struct qr_tlb_entry *qr_tlb_place(struct qr_tlb *tlb, uint32_t asid, uint64_t va
 	struct qr_tlb_entry *at = qr_tlb_find(tlb, asid, va);
 
 	if (at == NULL)
-		at = &tlb->entries[set * tlb->ways + (tlb->next_way++ & (tlb->ways - 1))];
+		at = &tlb->entries[set * tlb->ways +
+				   (tlb->next_way[set]++ & (tlb->ways - 1))];
 	at->tag = qr_tlb_tag(tlb, asid, va);
 	return at;
 }

@@ -19,7 +19,7 @@ struct qr_tlb_entry {
 
 struct qr_tlb {
 	uint32_t sets, ways, shift; /* of the page size */
-	uint32_t next_way;
+	uint8_t *next_way;	    /* of each set */
 	struct qr_tlb_entry *entries;
 };
 
@@ -35,9 +35,9 @@ static inline struct qr_tlb_entry *qr_tlb_find(const struct qr_tlb *tlb, uint32_
 	struct qr_tlb_entry *at = &tlb->entries[set * tlb->ways];
 	uint64_t tag = qr_tlb_tag(tlb, asid, va);
 
-	for (uint32_t way = 0; way < tlb->ways; way++)
-		if (at[way].tag == tag)
-			return &at[way];
+	for (struct qr_tlb_entry *end = at + tlb->ways; at < end; at++)
+		if (at->tag == tag)
+			return at;
 	return NULL;
 }
 

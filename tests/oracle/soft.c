@@ -47,10 +47,15 @@ struct soft_side *soft_side_new(void)
 		.vm = {.swap = QUIRE_SWAP_NONE},
 	};
 	struct soft_side *side = calloc(1, sizeof(*side));
+	const struct quire_port *port;
 	struct quire_vm_figures figures;
 
 	side->computer = qr_computer_new(&config);
 	if (side->computer == NULL)
+		abort();
+	port = qr_soft_port(qr_computer_soft(side->computer));
+	/* Not in a child that is made later for the host's side. */
+	if (madvise(port->direct, (size_t)NR_FRAMES << 12, MADV_DONTFORK) != 0)
 		abort();
 	side->vm = qr_computer_vm(side->computer);
 	quire_vm_figures(side->vm, &figures);
