@@ -111,7 +111,7 @@ static struct qr_span *span_of(void *block)
 			qr_report_double_free(block, span);
 	} else if (span->limit == 0 || span->start != (uintptr_t)block) {
 		qr_report_bad_free(block, span);
-	} else if (span->kind == QR_SPAN_KEPT) {
+	} else if (span->kept) {
 		qr_report_double_free(block, span);
 	}
 	return span;

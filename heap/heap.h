@@ -32,7 +32,9 @@
  *   H9  a page whose bit in span.purged is set has no slot but available ones.
  *
  * Locking.  A cache belongs to its thread, its spans' owner fields with it: no lock.
- *   qr_heap_lock guards runs, the map's making, records, and the lists of caches.
+ *   qr_heap_lock guards runs, the map's making, records, and the lists of caches; and of
+ *   every record what a neighbouring run's merge reads: start, nr_pages, kind, source
+ *   and dirty.  A large block that is freed and kept by a cache stays large for that.
  *   A remote free takes no lock:
  *     1. adds 1 to the span's `announced`; whoever finds 0 there posts the span to the
  *        owner's inbox (a stack, one compare-and-swap);
@@ -77,7 +79,6 @@ enum qr_span_kind {
 	QR_SPAN_SLOTS,
 	QR_SPAN_LARGE, /* one block, in pages of a chunk */
 	QR_SPAN_HUGE,  /* one block, a mapping of its own */
-	QR_SPAN_KEPT,  /* was large, freed, and kept by a cache */
 	QR_SPAN_FREE,
 };
 
@@ -104,7 +105,9 @@ struct qr_span {
 	uint8_t source;
 	uint8_t dirty;	      /* free runs: not known to read as zero */
 	uint8_t record_units; /* size of this record, in cache lines */
-	bool fresh;	      /* large: its pages read as zero */
+	/* Large ones: the user's, or the cache's that keeps it; the lock's never. */
+	bool fresh; /* its pages read as zero */
+	bool kept;  /* freed, and kept by a cache */
 	/* The owner's; of a free run, qr_heap_lock's. */
 	_Alignas(QR_CACHE_LINE) uint64_t groups;
 	int32_t used;

@@ -85,6 +85,8 @@ def measure(case, allocators, nr, runner):
 
 def print_case(case, result, field):
     base = result["glibc"][field]
+    if not base:
+        return
     others = {n: r[field] for n, r in result.items() if n != "quire"}
     best = min(others, key=others.get)
     row = "  ".join(f"{n} {r[field] / base:5.2f}" for n, r in result.items()
@@ -126,8 +128,8 @@ def choose_allocators(args):
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--library", default="build/libquire.so")
-    parser.add_argument("--bench", default="build/bench/heap/heap-bench")
+    parser.add_argument("--quire", default="build/quire",
+                        help="the command of the build to measure")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", help="patterns and programs, by commas")
     parser.add_argument("--against", help="other allocators, by commas")
@@ -138,6 +140,9 @@ def parse_arguments():
 
 def main():
     args = parse_arguments()
+    build = os.path.dirname(os.path.abspath(args.quire))
+    args.bench = os.path.join(build, "bench/heap-workload")
+    args.library = os.path.join(build, "libquire.so")
     allocators = choose_allocators(args)
     patterns = subprocess.run([args.bench, "--list"], check=True, text=True,
                               stdout=subprocess.PIPE).stdout.splitlines()

@@ -76,7 +76,8 @@ static void *carve(struct quire_vm *vm, uint32_t *next, uint32_t nr)
 static void init_work(struct quire_vm *vm, uint32_t next)
 {
 	vm->lane.packed = carve(vm, &next, 1);
-	vm->lane.bounce = carve(vm, &next, QUIRE_EXTENT_FRAMES);
+	vm->lane.bounce.bytes = carve(vm, &next, QUIRE_EXTENT_FRAMES);
+	vm->lane.bounce.nr = 1;
 	vm->lane.codec_state = carve(vm, &next, codec_frames(&vm->config));
 	vm->zero = (quire_pfn){next};
 	memset(carve(vm, &next, 1), 0, QUIRE_PAGE_BYTES);

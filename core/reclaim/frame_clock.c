@@ -74,7 +74,7 @@ static bool store(struct quire_vm *vm, quire_pfn pfn, quire_slot *slot)
 	do
 		status = qr_swap_put(&vm->swap, packed, (uint32_t)nr,
 				     codec->checksum(packed, nr), slot);
-	while (status == QUIRE_NO_MEMORY && qr_swap_spill(&vm->swap) == QUIRE_OK);
+	while (status == QUIRE_NO_MEMORY && qr_swap_spill(&vm->swap, 1) == QUIRE_OK);
 	return status == QUIRE_OK;
 }
 
@@ -165,7 +165,7 @@ static void trim_store(struct quire_vm *vm)
 	while (vm->swap.has_device &&
 	       (vm->stats->frames_store > zone->buddy.nr_frames / STORE_PART ||
 		qr_zone_free_frames(zone) < zone->min / 2))
-		if (qr_swap_spill(&vm->swap) != QUIRE_OK)
+		if (qr_swap_spill(&vm->swap, 1) != QUIRE_OK)
 			return;
 }
 
@@ -185,6 +185,6 @@ bool qr_frames_reclaim(struct quire_vm *vm)
 	if (nr_gone > 0)
 		return true;
 	return vm->config.swap != QUIRE_SWAP_NONE &&
-	       (qr_swap_spill(&vm->swap) == QUIRE_OK ||
+	       (qr_swap_spill(&vm->swap, 1) == QUIRE_OK ||
 		qr_swap_compact(&vm->swap, 1) > 0);
 }

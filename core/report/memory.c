@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* memory.c - what Linux says of a whole machine: meminfo, vmstat, and the words of the
  * OOM killer. */
+#include "core/base/text.h"
 #include "core/reclaim/oom.h"
-#include "core/report/text.h"
 #include "core/space/mm.h"
 
 #define KIB_A_PAGE (QUIRE_PAGE_BYTES / 1024)
 
 static void put_meminfo(struct qr_text *text, const char *name, uint64_t pages)
 {
-	size_t start = text->used;
+	size_t start = text->length;
 
 	qr_text_put(text, name);
 	qr_text_char(text, ':');
@@ -31,10 +31,11 @@ static uint64_t locked_pages(struct quire_vm *vm)
 
 size_t quire_report_meminfo(struct quire_vm *vm, char *at, size_t room)
 {
-	struct qr_text text = {at, room, 0};
+	struct qr_text text;
 	struct quire_vm_figures f;
 	uint64_t swap = qr_pages(vm->config.swap_bytes);
 
+	qr_text_init(&text, at, room);
 	quire_vm_figures(vm, &f);
 	put_meminfo(&text, "MemTotal", f.total);
 	put_meminfo(&text, "MemFree", f.free);
@@ -48,7 +49,7 @@ size_t quire_report_meminfo(struct quire_vm *vm, char *at, size_t room)
 	put_meminfo(&text, "PageTables", f.tables);
 	put_meminfo(&text, "CommitLimit", f.commit_limit);
 	put_meminfo(&text, "Committed_AS", f.committed);
-	return qr_text_end(&text);
+	return text.length;
 }
 
 static void put_vmstat(struct qr_text *text, const char *name, uint64_t n)
@@ -61,10 +62,11 @@ static void put_vmstat(struct qr_text *text, const char *name, uint64_t n)
 
 size_t quire_report_vmstat(struct quire_vm *vm, char *at, size_t room)
 {
-	struct qr_text text = {at, room, 0};
+	struct qr_text text;
 	struct quire_vm_figures f;
 	uint64_t faults = 0;
 
+	qr_text_init(&text, at, room);
 	quire_vm_figures(vm, &f);
 	for (uint32_t kind = 0; kind < QUIRE_FAULT_MAPERR; kind++)
 		faults += f.faults[kind];
@@ -77,7 +79,7 @@ size_t quire_report_vmstat(struct quire_vm *vm, char *at, size_t room)
 	put_vmstat(&text, "pswpin", f.pages_in);
 	put_vmstat(&text, "pswpout", f.pages_out);
 	put_vmstat(&text, "oom_kill", f.oom_kills);
-	return qr_text_end(&text);
+	return text.length;
 }
 
 static void put_kib(struct qr_text *text, const char *name, uint64_t pages)
@@ -133,9 +135,10 @@ static void put_victim(struct qr_text *text, const struct quire_mm *victim)
 size_t quire_report_oom(struct quire_vm *vm, struct quire_mm *victim, char *at,
 			size_t room)
 {
-	struct qr_text text = {at, room, 0};
+	struct qr_text text;
 	struct quire_vm_figures f;
 
+	qr_text_init(&text, at, room);
 	quire_vm_figures(vm, &f);
 	qr_text_put(&text, victim->config.name);
 	qr_text_put(&text, " invoked oom-killer: order=0, oom_score_adj=");
@@ -153,5 +156,5 @@ size_t quire_report_oom(struct quire_vm *vm, struct quire_mm *victim, char *at,
 		put_task(&text, mm);
 	put_victim(&text, victim);
 	qr_unlock(&vm->turn);
-	return qr_text_end(&text);
+	return text.length;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* proc.c - what /proc/PID says of one process: maps, smaps, status, pagemap. */
-#include "core/report/text.h"
+#include "core/base/text.h"
 #include "core/space/mm.h"
 
 #define KIB_A_PAGE (QUIRE_PAGE_BYTES / 1024)
@@ -29,18 +29,18 @@ static void put_line(struct qr_text *text, const struct quire_mm *mm,
 		     const struct quire_area *a)
 {
 	const char *name = name_of(mm, a);
-	size_t start = text->used;
+	size_t start = text->length;
 
-	qr_text_hex(text, a->start, 8);
+	qr_text_digits(text, a->start, 8);
 	qr_text_char(text, '-');
-	qr_text_hex(text, a->end, 8);
+	qr_text_digits(text, a->end, 8);
 	qr_text_char(text, ' ');
 	qr_text_char(text, (a->prot & QUIRE_READ) != 0 ? 'r' : '-');
 	qr_text_char(text, (a->prot & QUIRE_WRITE) != 0 ? 'w' : '-');
 	qr_text_char(text, (a->prot & QUIRE_EXEC) != 0 ? 'x' : '-');
 	qr_text_char(text, qr_is_private(a) ? 'p' : 's');
 	qr_text_char(text, ' ');
-	qr_text_hex(text, a->object == 0 ? 0 : a->offset << QUIRE_PAGE_SHIFT, 8);
+	qr_text_digits(text, a->object == 0 ? 0 : a->offset << QUIRE_PAGE_SHIFT, 8);
 	qr_text_put(text, a->object == 0 ? " 00:00 " : " 00:01 ");
 	qr_text_number(text, a->object, 1);
 	qr_text_char(text, ' ');
@@ -102,7 +102,7 @@ static void add_usage(struct usage *u, const struct quire_mm *mm,
 
 static void put_kib(struct qr_text *text, const char *name, uint64_t bytes)
 {
-	size_t start = text->used;
+	size_t start = text->length;
 
 	qr_text_put(text, name);
 	qr_text_char(text, ':');
@@ -152,20 +152,22 @@ static void put_flags(struct qr_text *text, const struct quire_area *a)
 
 size_t quire_report_maps(struct quire_mm *mm, char *at, size_t room)
 {
-	struct qr_text text = {at, room, 0};
+	struct qr_text text;
 
+	qr_text_init(&text, at, room);
 	qr_mm_enter(mm);
 	for (const struct quire_area *a = qr_mm_from(mm, 0); a != NULL;
 	     a = qr_mm_from(mm, a->end))
 		put_line(&text, mm, a);
 	qr_mm_leave(mm);
-	return qr_text_end(&text);
+	return text.length;
 }
 
 size_t quire_report_smaps(struct quire_mm *mm, char *at, size_t room)
 {
-	struct qr_text text = {at, room, 0};
+	struct qr_text text;
 
+	qr_text_init(&text, at, room);
 	qr_mm_enter(mm);
 	for (const struct quire_area *a = qr_mm_from(mm, 0); a != NULL;
 	     a = qr_mm_from(mm, a->end)) {
@@ -180,16 +182,17 @@ size_t quire_report_smaps(struct quire_mm *mm, char *at, size_t room)
 		put_flags(&text, a);
 	}
 	qr_mm_leave(mm);
-	return qr_text_end(&text);
+	return text.length;
 }
 
 size_t quire_report_smaps_rollup(struct quire_mm *mm, char *at, size_t room)
 {
-	struct qr_text text = {at, room, 0};
+	struct qr_text text;
 	struct usage u = {0};
 	uint64_t start = 0, end = 0;
 	size_t line;
 
+	qr_text_init(&text, at, room);
 	qr_mm_enter(mm);
 	for (const struct quire_area *a = qr_mm_from(mm, 0); a != NULL;
 	     a = qr_mm_from(mm, a->end)) {
@@ -199,15 +202,15 @@ size_t quire_report_smaps_rollup(struct quire_mm *mm, char *at, size_t room)
 		end = a->end;
 	}
 	qr_mm_leave(mm);
-	line = text.used;
-	qr_text_hex(&text, start, 8);
+	line = text.length;
+	qr_text_digits(&text, start, 8);
 	qr_text_char(&text, '-');
-	qr_text_hex(&text, end, 8);
+	qr_text_digits(&text, end, 8);
 	qr_text_put(&text, " ---p 00000000 00:00 0 ");
 	qr_text_column(&text, line, NAME_COLUMN);
 	qr_text_put(&text, "[rollup]\n");
 	put_usage(&text, &u);
-	return qr_text_end(&text);
+	return text.length;
 }
 
 static void put_status(struct qr_text *text, const char *name, uint64_t pages)
@@ -220,9 +223,10 @@ static void put_status(struct qr_text *text, const char *name, uint64_t pages)
 
 size_t quire_report_status(struct quire_mm *mm, char *at, size_t room)
 {
-	struct qr_text text = {at, room, 0};
+	struct qr_text text;
 	struct quire_mm_figures f;
 
+	qr_text_init(&text, at, room);
 	quire_mm_figures(mm, &f);
 	qr_text_put(&text, "Name:\t");
 	qr_text_put(&text, mm->config.name);
@@ -241,7 +245,7 @@ size_t quire_report_status(struct quire_mm *mm, char *at, size_t room)
 	put_status(&text, "VmStk", f.stack);
 	put_status(&text, "VmPTE", f.tables);
 	put_status(&text, "VmSwap", f.swapped);
-	return qr_text_end(&text);
+	return text.length;
 }
 
 /* Bits of pagemap's word.  (Linux, Documentation/admin-guide/mm/pagemap.rst.) */

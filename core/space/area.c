@@ -172,11 +172,11 @@ uint64_t qr_areas_gap_below(struct quire_areas *areas, uint64_t low, uint64_t hi
 	return end >= low + bytes ? end - bytes : 0;
 }
 
-bool qr_areas_reserve(struct quire_areas *areas, uint32_t nr)
+bool qr_areas_reserve(struct quire_areas *areas, uint32_t nr, uint32_t flags)
 {
 	QUIRE_ASSERT(nr <= QUIRE_SPARE_AREAS);
 	while (areas->nr_spare < nr) {
-		uint32_t n = qr_pool_alloc(&areas->pool, QUIRE_ALLOC_RESERVE);
+		uint32_t n = qr_pool_alloc(&areas->pool, flags);
 
 		if (n == 0)
 			return false;

@@ -91,8 +91,9 @@ uint64_t qr_areas_gap_below(struct quire_areas *areas, uint64_t low, uint64_t hi
 			    uint64_t bytes);
 
 /* Records that a call of split, insert and the like may need: false when they cannot be
- * had.  Afterwards up to nr, 0..QUIRE_SPARE_AREAS, of them do not fail. */
-bool qr_areas_reserve(struct quire_areas *areas, uint32_t nr);
+ * had.  Afterwards up to nr, 0..QUIRE_SPARE_AREAS, of them do not fail.  flags as
+ * qr_zone_alloc. */
+bool qr_areas_reserve(struct quire_areas *areas, uint32_t nr, uint32_t flags);
 /* Gives back those that were not needed. */
 void qr_areas_unreserve(struct quire_areas *areas);
 /* A record for a new area, of those that are reserved; and one that is needed no more. */

@@ -25,7 +25,7 @@ struct quire_area *qr_mm_from(struct quire_mm *mm, uint64_t va)
 
 bool qr_mm_reserve(struct quire_mm *mm, uint32_t nr)
 {
-	while (!qr_areas_reserve(&mm->areas, nr))
+	while (!qr_areas_reserve(&mm->areas, nr, 0))
 		if (!mm->vm->pressure(mm->vm))
 			return false;
 	return true;

@@ -4,6 +4,7 @@
 #define QUIRE_QUIRE_H
 
 #include "quire/codec.h"
+#include "quire/frames.h"
 #include "quire/machine.h"
 #include "quire/port.h"
 #include "quire/stats.h"
