@@ -122,6 +122,8 @@ static void see_space(struct walk *walk, struct quire_mm *mm)
 	struct qr_leaf leaf;
 	const char *wrong = qr_pool_validate(&mm->areas.pool);
 
+	if (wrong == NULL)
+		wrong = qr_areas_validate_tree(&mm->areas);
 	walk->mm = mm;
 	walk->sum = (struct quire_mm_figures){0};
 	blame(walk, wrong == NULL, wrong);

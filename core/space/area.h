@@ -14,7 +14,7 @@
  *   A4  two areas that touch differ in protection or marks.
  *
  * Locking.  The machine's lock.
- * Cost.  O(log n) each; 64 bytes an area.
+ * Cost.  O(log n) each; 88 bytes an area.
  */
 #ifndef QUIRE_CORE_SPACE_AREA_H
 #define QUIRE_CORE_SPACE_AREA_H
@@ -46,16 +46,16 @@ struct quire_area {
 	uint64_t start, end;
 	uint64_t gap;	 /* unused bytes right below start */
 	uint64_t widest; /* largest gap in the subtree */
-	uint32_t left, right;
-	uint8_t height;
-	uint8_t prot;
-	uint16_t unused;
-	uint32_t marks;
+	struct quire_area *left, *right;
 	/* Of the areas of a process: the page of the object that start shows, or where the
 	 * area was, in pages, when its first page came; whose anonymous pages it may
 	 * have in common, 0 none yet; the object, 0 none. */
 	uint64_t offset;
 	uint32_t anon, object;
+	uint32_t marks;
+	uint32_t number; /* in the pool */
+	uint8_t height;
+	uint8_t prot;
 };
 
 /* The most records that one call needs. */
@@ -63,8 +63,8 @@ struct quire_area {
 
 struct quire_areas {
 	struct quire_pool pool;
-	uint32_t root;
-	uint32_t recent; /* the last one found, or 0 */
+	struct quire_area *root;
+	struct quire_area *recent; /* the last one found, or NULL */
 	uint64_t floor, ceiling;
 	/* Records that are taken already, so that a call cannot fail half way. */
 	uint32_t spare[QUIRE_SPARE_AREAS];
@@ -86,9 +86,10 @@ bool qr_areas_are_free(struct quire_areas *areas, uint64_t start, uint64_t end);
 /* The lowest start of bytes free bytes, a multiple of align, or 0. */
 uint64_t qr_areas_gap(const struct quire_areas *areas, uint64_t bytes, uint64_t align);
 
-/* The highest start of bytes free bytes within [low, high), or 0. */
+/* The highest start of bytes free bytes within [low, high), or 0; *above is the area
+ * behind them, NULL where there is none. */
 uint64_t qr_areas_gap_below(struct quire_areas *areas, uint64_t low, uint64_t high,
-			    uint64_t bytes);
+			    uint64_t bytes, struct quire_area **above);
 
 /* Records that a call of split, insert and the like may need: false when they cannot be
  * had.  Afterwards up to nr, 0..QUIRE_SPARE_AREAS, of them do not fail.  flags as
@@ -97,8 +98,8 @@ bool qr_areas_reserve(struct quire_areas *areas, uint32_t nr, uint32_t flags);
 /* Gives back those that were not needed. */
 void qr_areas_unreserve(struct quire_areas *areas);
 /* A record for a new area, of those that are reserved; and one that is needed no more. */
-uint32_t qr_areas_take(struct quire_areas *areas);
-void qr_areas_give(struct quire_areas *areas, uint32_t n);
+struct quire_area *qr_areas_take(struct quire_areas *areas);
+void qr_areas_give(struct quire_areas *areas, struct quire_area *a);
 static inline uint32_t qr_areas_count(const struct quire_areas *areas)
 {
 	return areas->pool.nr_used - areas->nr_spare;
@@ -115,5 +116,7 @@ void qr_areas_remove(struct quire_areas *areas, uint64_t start, uint64_t end);
 void qr_areas_change(struct quire_areas *areas, uint64_t start, uint64_t end,
 		     uint32_t prot, uint32_t marks);
 const char *qr_areas_validate(struct quire_areas *areas);
+/* A1 to A3: where who is merged with whom is decided by others. */
+const char *qr_areas_validate_tree(struct quire_areas *areas);
 
 #endif

@@ -86,6 +86,7 @@ struct qr_proposal {
 	uint32_t anon, object;
 	bool is_forked;	  /* anon is a forked child's, and this is copied from it */
 	bool only_extend; /* brk: nothing is joined behind it */
+	bool is_free;	  /* mmap: nothing is there */
 };
 
 static inline uint64_t qr_pages(uint64_t bytes)

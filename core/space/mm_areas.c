@@ -123,10 +123,8 @@ void qr_mm_forget(struct quire_mm *mm, struct quire_area *area)
 
 struct quire_area *qr_mm_copy_in(struct quire_mm *mm, const struct qr_proposal *p)
 {
-	struct quire_area *a;
-	uint32_t n = qr_areas_take(&mm->areas);
+	struct quire_area *a = qr_areas_take(&mm->areas);
 
-	a = qr_area_at(&mm->areas, n);
 	a->start = p->start;
 	a->end = p->end;
 	a->prot = (uint8_t)p->prot;
@@ -134,7 +132,7 @@ struct quire_area *qr_mm_copy_in(struct quire_mm *mm, const struct qr_proposal *
 	a->offset = p->offset;
 	a->object = p->object;
 	inherit(a, p->anon, p->is_forked);
-	qr_area_link(&mm->areas, n);
+	qr_area_link(&mm->areas, a);
 	if (p->object != 0)
 		qr_object_at(&mm->vm->objects, p->object)->nr_areas++;
 	return a;

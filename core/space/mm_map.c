@@ -71,7 +71,7 @@ enum quire_status qr_mm_unmap_range(struct quire_mm *mm, uint64_t start, uint64_
 
 	if (a == NULL || a->start >= end)
 		return QUIRE_OK;
-	if ((is_inside(mm, start) || is_inside(mm, end)) &&
+	if ((a->start < start || (a->end != end && is_inside(mm, end))) &&
 	    (!may_cut(mm, start, end) || !qr_mm_reserve(mm, 2)))
 		return QUIRE_NO_MEMORY;
 	if (a->start < start)
@@ -82,7 +82,7 @@ enum quire_status qr_mm_unmap_range(struct quire_mm *mm, uint64_t start, uint64_
 		if (a->end > end)
 			qr_mm_split(mm, a, end);
 		remove_area(mm, a);
-		a = qr_mm_from(mm, next);
+		a = next < end ? qr_mm_from(mm, next) : NULL;
 	}
 	return QUIRE_OK;
 }
@@ -122,9 +122,8 @@ static enum quire_status check(struct quire_mm *mm, struct qr_proposal *p, uint3
 {
 	const uint32_t kinds = QUIRE_MM_SHARED | QUIRE_MM_PRIVATE;
 	uint64_t pages = qr_pages(p->end - p->start);
-	const struct quire_area *taken = qr_mm_from(mm, p->start);
 
-	if ((flags & QUIRE_MM_NOREPLACE) != 0 && taken != NULL && taken->start < p->end)
+	if ((flags & QUIRE_MM_NOREPLACE) != 0 && !p->is_free)
 		return QUIRE_EXISTS;
 	if ((flags & QUIRE_MM_LOCKED) != 0 && !mm->config.is_privileged &&
 	    mm->config.limits.locked == 0)
@@ -178,10 +177,12 @@ static bool is_charged(const struct qr_proposal *p)
 
 static enum quire_status replace(struct quire_mm *mm, struct qr_proposal *p)
 {
-	struct overlap old = overlap_of(mm, p->start, p->end);
+	struct overlap old = {0, 0};
 	int64_t pages = (int64_t)qr_pages(p->end - p->start);
 	enum quire_status status;
 
+	if (!p->is_free)
+		old = overlap_of(mm, p->start, p->end);
 	if (!qr_mm_may_expand(mm, p->prot, p->marks, pages - (int64_t)old.pages))
 		return QUIRE_NO_MEMORY;
 	if (is_charged(p)) {
@@ -197,7 +198,7 @@ static enum quire_status replace(struct quire_mm *mm, struct qr_proposal *p)
 	/* Two records for cutting, one for the new area. */
 	status = QUIRE_NO_MEMORY;
 	if (qr_mm_reserve(mm, 3))
-		status = qr_mm_unmap_range(mm, p->start, p->end);
+		status = p->is_free ? QUIRE_OK : qr_mm_unmap_range(mm, p->start, p->end);
 	if (status != QUIRE_OK && p->object != 0)
 		drop_object(mm->vm, p);
 	return status;
@@ -218,6 +219,7 @@ static enum quire_status map(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
 	if (status != QUIRE_OK)
 		return status;
 	p->end = p->start + bytes;
+	p->is_free = qr_areas_are_free(&mm->areas, p->start, p->end);
 	p->marks = marks_of(mm, flags);
 	status = check(mm, p, flags);
 	if (status != QUIRE_OK)

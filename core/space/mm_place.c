@@ -28,13 +28,12 @@ static uint64_t place_down(struct quire_mm *mm, uint64_t bytes)
 	uint64_t high = mm->config.mmap_top;
 
 	for (;;) {
-		const struct quire_area *next;
+		struct quire_area *next;
 		uint64_t at = qr_areas_gap_below(&mm->areas, mm->config.window.start.a,
-						 high, bytes);
+						 high, bytes, &next);
 
 		if (at == 0)
 			return 0;
-		next = qr_mm_from(mm, at);
 		if (next == NULL || qr_area_gap_start(mm, next) >= at + bytes)
 			return at;
 		high = qr_area_gap_start(mm, next);
