@@ -47,7 +47,8 @@ static bool is_valid(const struct quire_port *port, const struct quire_vm_config
 {
 	if (port->version != QUIRE_PORT_VERSION || port->direct == NULL ||
 	    (port->caps & QUIRE_PORT_COPIES) != 0 || config->stats == NULL ||
-	    config->mmu == NULL)
+	    config->mmu == NULL || config->levels > QUIRE_LEVELS_MAX ||
+	    (config->levels != 0 && config->levels < QUIRE_TABLE_LEVELS))
 		return false;
 	if (config->swap != QUIRE_SWAP_NONE &&
 	    (config->codec == NULL || config->codec->state_bytes > CODEC_STATE_MAX))
@@ -59,6 +60,8 @@ static bool is_valid(const struct quire_port *port, const struct quire_vm_config
 
 static void set_defaults(struct quire_vm_config *config)
 {
+	if (config->levels == 0)
+		config->levels = QUIRE_TABLE_LEVELS;
 	if (config->max_areas == 0)
 		config->max_areas = MAX_AREAS_DEFAULT;
 	if (config->stack_gap == 0)

@@ -14,7 +14,7 @@
  *   A4  two areas that touch differ in protection or marks.
  *
  * Locking.  The machine's lock.
- * Cost.  O(log n) each; 88 bytes an area.
+ * Cost.  O(log n) each; 80 bytes an area.
  */
 #ifndef QUIRE_CORE_SPACE_AREA_H
 #define QUIRE_CORE_SPACE_AREA_H

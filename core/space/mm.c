@@ -112,7 +112,8 @@ struct quire_mm *qr_mm_new(struct quire_vm *vm, const struct quire_mm_config *co
 	mm->config = *config;
 	mm->brk = config->brk;
 	mm->family = join_family(vm, family);
-	if (mm->family == 0 || !qr_tables_init(&mm->tables, &vm->zone)) {
+	if (mm->family == 0 ||
+	    !qr_tables_init_levels(&mm->tables, &vm->zone, vm->config.levels)) {
 		if (mm->family != 0)
 			leave_family(vm, mm->family);
 		qr_zone_free(&vm->zone, pfn);
@@ -147,12 +148,18 @@ void qr_mm_delete(struct quire_mm *mm)
 	qr_zone_free(&vm->zone, frame_of(mm));
 }
 
-static bool is_valid(const struct quire_mm_config *config)
+/* The lower half is the processes': canonical addresses whose highest bit is 0. */
+static uint64_t highest_address(const struct quire_vm *vm)
+{
+	return 1ull << (QUIRE_PAGE_SHIFT + QUIRE_TABLE_SHIFT * vm->config.levels - 1);
+}
+
+static bool is_valid(const struct quire_vm *vm, const struct quire_mm_config *config)
 {
 	const struct quire_range w = config->window;
 	const uint64_t in_page = QUIRE_PAGE_BYTES - 1;
 
-	return w.start.a > 0 && w.start.a < w.end.a && w.end.a <= 1ull << 47 &&
+	return w.start.a > 0 && w.start.a < w.end.a && w.end.a <= highest_address(vm) &&
 	       ((w.start.a | w.end.a | config->mmap_top | config->mmap_bottom) &
 		in_page) == 0 &&
 	       config->mmap_top <= w.end.a;
@@ -164,7 +171,7 @@ enum quire_status quire_mm_create(struct quire_vm *vm,
 {
 	struct quire_mm *mm;
 
-	if (!is_valid(config))
+	if (!is_valid(vm, config))
 		return QUIRE_INVALID;
 	qr_lock(&vm->turn);
 	qr_lock(&vm->inner);
@@ -193,7 +200,7 @@ enum quire_status quire_mm_exec(struct quire_mm *mm, const struct quire_mm_confi
 {
 	uint32_t family, old = mm->family;
 
-	if (!is_valid(config))
+	if (!is_valid(mm->vm, config))
 		return QUIRE_INVALID;
 	qr_mm_enter(mm);
 	family = join_family(mm->vm, 0);

@@ -133,10 +133,12 @@ static enum quire_status make_old(const struct advice *a)
 static enum quire_status populate(const struct advice *a)
 {
 	bool write = a->kind == QUIRE_MM_POPULATE_WRITE;
+	enum quire_status status;
 
 	if ((a->area->prot & (write ? QUIRE_WRITE : QUIRE_READ)) == 0)
 		return QUIRE_INVALID;
-	return qr_mm_populate_part(a->mm, a->start, a->end, write);
+	status = qr_mm_populate_part(a->mm, a->start, a->end, write);
+	return status == QUIRE_PAST_END ? QUIRE_FAULT : status;
 }
 
 static enum quire_status advise_area(const struct advice *a)

@@ -48,6 +48,7 @@ struct quire_vm_config {
 	enum quire_swap_mode swap;
 	const struct quire_mmu *mmu;
 	struct quire_stats *stats; /* zeroed, outlives the machine */
+	uint32_t levels;	   /* of the page tables: 4 or 5; 0: 4 */
 	enum quire_overcommit overcommit;
 	uint32_t overcommit_ratio; /* percent; 0: 50 */
 	uint32_t max_areas;	   /* of one space; 0: 65530 */

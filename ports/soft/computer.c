@@ -12,7 +12,7 @@
 /* Turns after which an access that is told "try again" is going in circles. */
 #define TURNS_MAX 1000u
 
-#define LEVELS 4u
+#define LEVELS_DEFAULT 4u
 
 struct cpu {
 	struct quire_mm *mm;
@@ -69,6 +69,8 @@ static bool open_vm(struct qr_computer *computer)
 
 	computer->mmu = (struct quire_mmu){computer, flush};
 	config->mmu = &computer->mmu;
+	if (config->levels == 0)
+		config->levels = LEVELS_DEFAULT;
 	config->stats = &computer->stats;
 	return quire_vm_open(&computer->vm, qr_soft_port(computer->soft), config) ==
 	       QUIRE_OK;
@@ -131,7 +133,8 @@ void qr_computer_switch(struct qr_computer *computer, uint32_t cpu, struct quire
 	at->mm = mm;
 	at->asid = mm == NULL ? 0 : quire_mm_asid(mm);
 	if (mm != NULL)
-		at->space = (struct qr_soft_space){quire_mm_root(mm), LEVELS};
+		at->space = (struct qr_soft_space){quire_mm_root(mm),
+						   computer->config.vm.levels};
 }
 
 static bool serves(const struct qr_tlb_entry *entry, uint32_t access)
@@ -337,6 +340,20 @@ enum quire_status qr_computer_fetch(struct qr_computer *computer, uint32_t cpu,
 	return status;
 }
 
+bool qr_computer_look(struct qr_computer *computer, const struct quire_mm *mm,
+		      uint64_t va, quire_pfn *frame, bool *is_writable)
+{
+	const struct qr_soft_space space = {quire_mm_root(mm),
+					    computer->config.vm.levels};
+	struct qr_soft_entry found;
+
+	if (!qr_soft_walk_space(computer->soft, &space, va, 0, &found))
+		return false;
+	*frame = found.pfn;
+	*is_writable = found.writable;
+	return true;
+}
+
 struct qr_cpu_counts qr_computer_counts(const struct qr_computer *computer, uint32_t cpu)
 {
 	return computer->cpus[cpu].counts;
@@ -350,7 +367,7 @@ static bool root_of(struct qr_computer *computer, uint32_t asid,
 
 	if (!quire_vm_root(computer->vm, asid, &root))
 		return false;
-	*space = (struct qr_soft_space){root, LEVELS};
+	*space = (struct qr_soft_space){root, computer->config.vm.levels};
 	return true;
 }
 

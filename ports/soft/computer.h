@@ -66,6 +66,11 @@ enum quire_status qr_computer_store(struct qr_computer *computer, uint32_t cpu,
 enum quire_status qr_computer_fetch(struct qr_computer *computer, uint32_t cpu,
 				    uint64_t va, struct quire_fault *fault);
 
+/* What a walk by the MMU finds for va in mm, with no mark left: false where no page is
+ * present. */
+bool qr_computer_look(struct qr_computer *computer, const struct quire_mm *mm,
+		      uint64_t va, quire_pfn *frame, bool *is_writable);
+
 struct qr_cpu_counts qr_computer_counts(const struct qr_computer *computer, uint32_t cpu);
 /* NULL, or the first TLB entry that the tables do not bear out, in buf. */
 const char *qr_computer_validate(struct qr_computer *computer, char *buf, size_t bytes);

@@ -2,14 +2,15 @@
 /* cpu_tlb.h - the TLBs of one CPU, one for each page size.
  *
  * An entry answers for one page of one space.  Its tag is the page's number and the asid
- * in one word; 0 is none, since no space has asid 0.  Replacement goes round the ways.
+ * in one word: 52 bits and 12.  0 is none, since no space has asid 0.  Replacement goes
+ * round the ways.
  */
 #ifndef QUIRE_PORTS_SOFT_CPU_TLB_H
 #define QUIRE_PORTS_SOFT_CPU_TLB_H
 
 #include "ports/soft/computer.h"
 
-#define QR_TLB_ASID_BITS 16
+#define QR_TLB_ASID_BITS 12
 
 struct qr_tlb_entry {
 	uint64_t tag;

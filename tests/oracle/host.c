@@ -383,6 +383,17 @@ static bool ask_areas(struct result *r)
 	}
 }
 
+static uint32_t prot_of(const char *letters)
+{
+	uint32_t prot = 0;
+
+	prot |= letters[0] == 'r' ? 1 : 0;
+	prot |= letters[1] == 'w' ? 2 : 0;
+	prot |= letters[2] == 'x' ? 4 : 0;
+	prot |= letters[3] == 's' ? 8 : 0;
+	return prot;
+}
+
 static void read_areas(struct result *r)
 {
 	const char *at = maps;
@@ -394,8 +405,7 @@ static void read_areas(struct result *r)
 		struct result_area area = {
 			.start = arena_page(line.start),
 			.end = arena_page(line.end),
-			.prot = (line.prot[0] == 'r') | (line.prot[1] == 'w') << 1 |
-				(line.prot[2] == 'x') << 2 | (line.prot[3] == 's') << 3,
+			.prot = prot_of(line.prot),
 			.offset = line.prot[3] == 's' ? (uint32_t)(line.offset >> 12) : 0,
 		};
 

@@ -38,6 +38,7 @@ static const int64_t errors[] = {
 	[QUIRE_REFUSED] = -EACCES,
 	[QUIRE_NO_FILE] = -EBADF,
 	[QUIRE_OVERFLOW] = -EOVERFLOW,
+	[QUIRE_PAST_END] = 0,
 };
 
 struct soft_side *soft_side_new(void)
@@ -174,7 +175,10 @@ static int64_t call(struct quire_mm *mm, const struct step *s, struct result *r)
 	default:
 		abort();
 	}
-	return status == QUIRE_OK ? (int64_t)(at - ARENA_BASE) : errors[status];
+	if (status == QUIRE_OK)
+		return (int64_t)(at - ARENA_BASE);
+	/* What the table does not know is no answer of a system call. */
+	return errors[status] != 0 ? errors[status] : -9999;
 }
 
 static void access_page(struct soft_side *side, const struct step *s, struct result *r)

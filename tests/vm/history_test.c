@@ -211,6 +211,28 @@ static void do_exit(struct history *h, struct process *p)
 	p->mm = NULL;
 }
 
+/* The MMU's walk and the core's own say the same of every page, and nothing can be written
+ * that the model forbids. */
+static void compare_walks(struct history *h, struct process *p)
+{
+	const uint64_t frame_bits = (1ull << 55) - 1;
+
+	for (uint32_t i = 0; i < PAGES; i++) {
+		uint64_t word = quire_report_pagemap(p->mm, va_of(i));
+		bool is_writable = false;
+		quire_pfn frame = {0};
+		bool found = qr_computer_look(h->rig.computer, p->mm, va_of(i), &frame,
+					      &is_writable);
+
+		assert_int_equal(found, word >> 63);
+		if (!found)
+			continue;
+		assert_int_equal(frame.n, word & frame_bits);
+		assert_true(p->pages[i].is_mapped);
+		assert_false(is_writable && p->pages[i].is_readonly);
+	}
+}
+
 static void step(struct history *h)
 {
 	struct process *p = somebody(h);
@@ -233,6 +255,7 @@ static void step(struct history *h)
 	else
 		do_accesses(h, p);
 	rig_validate(&h->rig);
+	compare_walks(h, somebody(h));
 }
 
 static void run(uint64_t seed, enum quire_swap_mode swap)

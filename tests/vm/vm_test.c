@@ -300,6 +300,45 @@ static void overcommit_has_three_modes(void **state)
 	rig_close(&rig);
 }
 
+/* The highest page that each number of levels can name, and the first that it cannot. */
+static void tables_have_four_or_five_levels(void **state)
+{
+	(void)state;
+	for (uint32_t levels = 4; levels <= 5; levels++) {
+		const uint64_t end = 1ull << (levels == 4 ? 47 : 56);
+		struct quire_mm_config config = rig_mm_config();
+		struct qr_computer_config computer = plain;
+		struct quire_mm_figures figures;
+		struct quire_mm *mm;
+		struct rig rig;
+		uint64_t at, value;
+
+		computer.vm.levels = levels;
+		rig_open(&rig, computer);
+		config.window.end.a = config.mmap_top = end;
+		assert_int_equal(quire_mm_create(rig.vm, &config, &mm), QUIRE_OK);
+		at = map(mm, 1, RW, PRIVATE);
+		assert_int_equal(at, end - PAGE);
+		assert_int_equal(rig_store(&rig, mm, at, 7), QUIRE_OK);
+		assert_int_equal(rig_store(&rig, mm, map(mm, 600, RW, PRIVATE), 8),
+				 QUIRE_OK);
+		assert_int_equal(rig_load(&rig, mm, at, &value), QUIRE_OK);
+		assert_int_equal(value, 7);
+		assert_int_equal(rig_load(&rig, mm, end, &value), QUIRE_FAULT);
+		assert_int_equal(rig_fault.kind, QUIRE_FAULT_MAPERR);
+		/* Not canonical, and the kernel's half. */
+		assert_int_equal(rig_load(&rig, mm, 1ull << 62, &value), QUIRE_FAULT);
+		assert_int_equal(rig_load(&rig, mm, ~7ull, &value), QUIRE_FAULT);
+		quire_mm_figures(mm, &figures);
+		assert_int_equal(figures.tables, levels + 1);
+		rig_validate(&rig);
+		config.window.end.a = end * 2;
+		assert_int_equal(quire_mm_exec(mm, &config), QUIRE_INVALID);
+		quire_mm_destroy(mm);
+		rig_close(&rig);
+	}
+}
+
 static void exec_starts_anew(void **state)
 {
 	struct quire_mm_config config = rig_mm_config();
@@ -432,6 +471,7 @@ int main(void)
 		cmocka_unit_test(stacks_grow),
 		cmocka_unit_test(limits_hold),
 		cmocka_unit_test(overcommit_has_three_modes),
+		cmocka_unit_test(tables_have_four_or_five_levels),
 		cmocka_unit_test(exec_starts_anew),
 		cmocka_unit_test(pages_go_out_and_come_back),
 		cmocka_unit_test(every_allocation_may_fail),
