@@ -32,7 +32,7 @@ static uint32_t length_of(const char *string)
 	return length;
 }
 
-static void put(struct qr_text *text, const char *string)
+void qr_text_put(struct qr_text *text, const char *string)
 {
 	for (; *string != '\0'; string++)
 		qr_text_char(text, *string);
@@ -41,12 +41,12 @@ static void put(struct qr_text *text, const char *string)
 void qr_text_string(struct qr_text *text, const char *string, uint32_t width)
 {
 	blanks(text, length_of(string), width);
-	put(text, string);
+	qr_text_put(text, string);
 }
 
 void qr_text_left(struct qr_text *text, const char *string, uint32_t width)
 {
-	put(text, string);
+	qr_text_put(text, string);
 	blanks(text, length_of(string), width);
 }
 
@@ -74,6 +74,37 @@ void qr_text_hex(struct qr_text *text, uint64_t number)
 {
 	char buffer[32];
 
-	put(text, "0x");
-	put(text, digits(number, 16, buffer));
+	qr_text_put(text, "0x");
+	qr_text_put(text, digits(number, 16, buffer));
+}
+
+void qr_text_digits(struct qr_text *text, uint64_t number, uint32_t width)
+{
+	char buffer[32];
+	const char *string = digits(number, 16, buffer);
+
+	for (uint32_t length = length_of(string); length < width; length++)
+		qr_text_char(text, '0');
+	qr_text_put(text, string);
+}
+
+void qr_text_signed(struct qr_text *text, int64_t number, uint32_t width)
+{
+	char buffer[32];
+	const char *string;
+
+	if (number >= 0) {
+		qr_text_number(text, (uint64_t)number, width);
+		return;
+	}
+	string = digits(0 - (uint64_t)number, 10, buffer);
+	blanks(text, length_of(string) + 1, width);
+	qr_text_char(text, '-');
+	qr_text_put(text, string);
+}
+
+void qr_text_column(struct qr_text *text, size_t start, uint32_t column)
+{
+	while (text->length - start < column)
+		qr_text_char(text, ' ');
 }

@@ -22,5 +22,13 @@ void qr_text_number(struct qr_text *text, uint64_t number, uint32_t width);
 void qr_text_left(struct qr_text *text, const char *string, uint32_t width);
 /* As 0x1f. */
 void qr_text_hex(struct qr_text *text, uint64_t number);
+/* The same without 0x, and with zeros before it up to width. */
+void qr_text_digits(struct qr_text *text, uint64_t number, uint32_t width);
+/* As qr_text_number, with its sign where it is negative. */
+void qr_text_signed(struct qr_text *text, int64_t number, uint32_t width);
+/* As it is. */
+void qr_text_put(struct qr_text *text, const char *string);
+/* Blanks up to column of the line that began when the text was start long. */
+void qr_text_column(struct qr_text *text, size_t start, uint32_t column);
 
 #endif

@@ -38,6 +38,7 @@ static bool enter_range(struct quire *q, quire_vaddr start, uint64_t bytes,
 
 static enum quire_status leave(struct quire *q, enum quire_status status)
 {
+	qr_areas_unreserve(&q->space.areas);
 	qr_unlock(&q->lock);
 	return status;
 }
@@ -262,6 +263,7 @@ enum quire_status quire_mremap(struct quire *q, uint32_t lane, quire_vaddr start
 					old_bytes, new_bytes, flags, target, out);
 	} while (status == QUIRE_NO_MEMORY && q->zone.was_short &&
 		 qr_reclaim_pressure(&q->reclaim, lane));
+	qr_areas_unreserve(&q->space.areas);
 	end_work(q);
 	return status;
 }

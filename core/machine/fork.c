@@ -60,7 +60,7 @@ static enum quire_status restore_leaf(
 
 		if (!qr_entry_is_swapped(e))
 			continue;
-		status = qr_space_load(&q->space, lane, (quire_slot){qr_entry_number(e)},
+		status = qr_space_load(&q->swap, lane, (quire_slot){qr_entry_number(e)},
 				       lane->staging, true);
 		if (status != QUIRE_OK)
 			return status;

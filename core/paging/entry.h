@@ -28,6 +28,7 @@
 #define QUIRE_ENTRY_SWAPPED  (1ull << 7)
 #define QUIRE_ENTRY_BUSY     (1ull << 9)
 #define QUIRE_ENTRY_WANTED   (1ull << 10)
+#define QUIRE_ENTRY_NX	     (1ull << 63)
 #define QUIRE_ENTRY_NUMBER   (((1ull << 40) - 1) << 12)
 
 #define QUIRE_FREQUENCY_SHIFT 52

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tables.c - the walker: four levels of radix tree over frames. */
+/* tables.c - the walker: four or five levels of radix tree over frames. */
 #include "core/paging/tables.h"
 
 #include "core/base/assert.h"
@@ -44,13 +44,22 @@ static bool alloc_table(struct quire_tables *tables, uint32_t flags, quire_pfn *
 	if (!qr_zone_alloc(tables->zone, QUIRE_FRAME_TABLE, flags | QUIRE_ALLOC_ZERO,
 			   out))
 		return false;
+	tables->nr_tables++;
 	qr_zone_frame(tables->zone, *out)->nr_entries = 0;
 	return true;
 }
 
 bool qr_tables_init(struct quire_tables *tables, struct quire_zone *zone)
 {
+	return qr_tables_init_levels(tables, zone, QUIRE_TABLE_LEVELS);
+}
+
+bool qr_tables_init_levels(struct quire_tables *tables, struct quire_zone *zone,
+			   uint32_t levels)
+{
 	tables->zone = zone;
+	tables->nr_tables = 0;
+	tables->levels = levels;
 	return alloc_table(tables, QUIRE_ALLOC_RESERVE, &tables->root);
 }
 
@@ -73,7 +82,7 @@ bool qr_tables_leaf(const struct quire_tables *tables, quire_vaddr va,
 {
 	quire_pfn table = tables->root;
 
-	for (uint32_t level = QUIRE_TABLE_LEVELS - 1; level > 0; level--) {
+	for (uint32_t level = tables->levels - 1; level > 0; level--) {
 		quire_entry e = table_at(tables, table)[level_index(va.a, level)];
 
 		if (!qr_entry_is_present(e))
@@ -89,7 +98,7 @@ bool qr_tables_make_leaf(struct quire_tables *tables, quire_vaddr va, uint32_t f
 {
 	quire_pfn table = tables->root;
 
-	for (uint32_t level = QUIRE_TABLE_LEVELS - 1; level > 0; level--) {
+	for (uint32_t level = tables->levels - 1; level > 0; level--) {
 		uint32_t index = level_index(va.a, level);
 		quire_entry e = table_at(tables, table)[index];
 		quire_pfn next = qr_entry_pfn(e);
@@ -122,7 +131,7 @@ bool qr_tables_next_leaf(const struct quire_tables *tables, struct quire_range r
 
 	while (va < range.end.a) {
 		quire_pfn table = tables->root;
-		uint32_t level = QUIRE_TABLE_LEVELS - 1;
+		uint32_t level = tables->levels - 1;
 
 		for (; level > 0; level--) {
 			quire_entry e = table_at(tables, table)[level_index(va, level)];
@@ -142,8 +151,8 @@ bool qr_tables_next_leaf(const struct quire_tables *tables, struct quire_range r
 
 void qr_tables_prune(struct quire_tables *tables, quire_vaddr va)
 {
-	quire_pfn path[QUIRE_TABLE_LEVELS];
-	uint32_t level = QUIRE_TABLE_LEVELS - 1;
+	quire_pfn path[QUIRE_LEVELS_MAX];
+	uint32_t level = tables->levels - 1;
 
 	if ((va.a | (QUIRE_LEAF_BYTES - 1)) >= tables->kept.start.a &&
 	    (va.a & ~(QUIRE_LEAF_BYTES - 1)) < tables->kept.end.a)
@@ -156,11 +165,12 @@ void qr_tables_prune(struct quire_tables *tables, quire_vaddr va)
 			break;
 		path[level - 1] = qr_entry_pfn(e);
 	}
-	for (; level < QUIRE_TABLE_LEVELS - 1; level++) {
+	for (; level < tables->levels - 1; level++) {
 		if (qr_zone_frame(tables->zone, path[level])->nr_entries != 0)
 			return;
 		set(tables, path[level + 1], level_index(va.a, level + 1),
 		    (quire_entry){0});
 		qr_zone_free(tables->zone, path[level]);
+		tables->nr_tables--;
 	}
 }

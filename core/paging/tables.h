@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tables.h - page tables of four levels, made on demand and given back when empty.
+/* tables.h - page tables of four or five levels, made on demand and given back when empty.
  *
  * Model.  A *leaf* is a table of the lowest level: 512 entries, 2 MiB of addresses.  All
  * work on entries goes leaf by leaf.  nr_entries in a table's frame record counts its
@@ -20,13 +20,16 @@
 
 #define QUIRE_TABLE_SHIFT   9
 #define QUIRE_TABLE_ENTRIES (1u << QUIRE_TABLE_SHIFT)
-#define QUIRE_TABLE_LEVELS  4
+#define QUIRE_TABLE_LEVELS  4 /* where nothing else is said */
+#define QUIRE_LEVELS_MAX    5
 #define QUIRE_LEAF_SHIFT    (QUIRE_PAGE_SHIFT + QUIRE_TABLE_SHIFT)
 #define QUIRE_LEAF_BYTES    (1ull << QUIRE_LEAF_SHIFT)
 
 struct quire_tables {
 	struct quire_zone *zone;
 	quire_pfn root;
+	uint32_t levels;    /* 4 or 5 */
+	uint32_t nr_tables; /* the root included */
 	/* Tables of these addresses stay, empty or not: a move will need them. */
 	struct quire_range kept;
 };
@@ -38,6 +41,9 @@ struct qr_leaf {
 };
 
 bool qr_tables_init(struct quire_tables *tables, struct quire_zone *zone);
+/* The same with 4 or 5 levels: addresses of 48 or 57 bits. */
+bool qr_tables_init_levels(struct quire_tables *tables, struct quire_zone *zone,
+			   uint32_t levels);
 /* Gives the root back; every leaf is gone by now. */
 void qr_tables_destroy(struct quire_tables *tables);
 

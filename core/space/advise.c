@@ -18,7 +18,7 @@ static void mark(struct quire_space *space, struct quire_range range, uint32_t c
 				(a->marks & ~clear) | set);
 		va = end;
 	}
-	space->stats->areas = space->areas.pool.nr_used;
+	space->stats->areas = qr_areas_count(&space->areas);
 }
 
 static uint64_t locked_bytes(struct quire_space *space, struct quire_range range)

@@ -9,7 +9,8 @@ void qr_areas_init(struct quire_areas *areas, struct quire_zone *zone, uint64_t 
 		   uint64_t ceiling)
 {
 	qr_pool_init(&areas->pool, zone, sizeof(struct quire_area));
-	areas->root = areas->recent = 0;
+	areas->root = areas->recent = NULL;
+	areas->nr_spare = 0;
 	areas->floor = floor;
 	areas->ceiling = ceiling;
 }
@@ -17,42 +18,37 @@ void qr_areas_init(struct quire_areas *areas, struct quire_zone *zone, uint64_t 
 void qr_areas_destroy(struct quire_areas *areas)
 {
 	qr_pool_destroy(&areas->pool);
-	areas->root = areas->recent = 0;
+	areas->root = areas->recent = NULL;
+	areas->nr_spare = 0;
 }
 
 struct quire_area *qr_areas_first(struct quire_areas *areas, uint64_t va)
 {
 	struct quire_area *best = NULL;
-	uint32_t n = areas->root;
 
-	while (n != 0) {
-		struct quire_area *a = qr_area_at(areas, n);
-
+	for (struct quire_area *a = areas->root; a != NULL;) {
 		if (a->end > va) {
 			best = a;
-			if (a->start <= va)
-				areas->recent = n;
-			n = a->left;
+			a = a->left;
 		} else {
-			n = a->right;
+			a = a->right;
 		}
 	}
+	if (best != NULL && best->start <= va)
+		areas->recent = best;
 	return best;
 }
 
 struct quire_area *qr_areas_last(struct quire_areas *areas, uint64_t va)
 {
 	struct quire_area *best = NULL;
-	uint32_t n = areas->root;
 
-	while (n != 0) {
-		struct quire_area *a = qr_area_at(areas, n);
-
+	for (struct quire_area *a = areas->root; a != NULL;) {
 		if (a->start < va) {
 			best = a;
-			n = a->right;
+			a = a->right;
 		} else {
-			n = a->left;
+			a = a->left;
 		}
 	}
 	return best;
@@ -60,7 +56,7 @@ struct quire_area *qr_areas_last(struct quire_areas *areas, uint64_t va)
 
 struct quire_area *qr_areas_find(struct quire_areas *areas, uint64_t va)
 {
-	struct quire_area *a = qr_area_at(areas, areas->recent);
+	struct quire_area *a = areas->recent;
 
 	if (a != NULL && a->start <= va && va < a->end)
 		return a;
@@ -87,18 +83,15 @@ static uint64_t fit(const struct quire_area *a, uint64_t bytes, uint64_t align)
 static const struct quire_area *lowest_wide(const struct quire_areas *areas,
 					    uint64_t need)
 {
-	uint32_t n = areas->root;
+	const struct quire_area *a = areas->root;
 
-	while (n != 0) {
-		const struct quire_area *a = qr_area_at(areas, n);
-		const struct quire_area *left = qr_area_at(areas, a->left);
-
-		if (left != NULL && left->widest >= need)
-			n = a->left;
+	while (a != NULL) {
+		if (a->left != NULL && a->left->widest >= need)
+			a = a->left;
 		else if (a->gap >= need)
 			return a;
 		else if (a->widest >= need)
-			n = a->right;
+			a = a->right;
 		else
 			return NULL;
 	}
@@ -108,32 +101,108 @@ static const struct quire_area *lowest_wide(const struct quire_areas *areas,
 uint64_t qr_areas_gap(const struct quire_areas *areas, uint64_t bytes, uint64_t align)
 {
 	const struct quire_area *a = lowest_wide(areas, bytes + align - QUIRE_PAGE_BYTES);
-	uint32_t n = areas->root;
 	uint64_t top = areas->floor;
 
 	if (a != NULL)
 		return fit(a, bytes, align);
-	for (; n != 0; n = qr_area_at(areas, n)->right)
-		top = qr_area_at(areas, n)->end;
+	for (a = areas->root; a != NULL; a = a->right)
+		top = a->end;
 	top = (top + align - 1) & ~(align - 1);
 	return top <= areas->ceiling && areas->ceiling - top >= bytes ? top : 0;
 }
 
+/* The highest area of the subtree that has a gap of need; there is one. */
+static struct quire_area *highest_within(struct quire_area *a, uint64_t need)
+{
+	for (;;) {
+		if (a->right != NULL && a->right->widest >= need)
+			a = a->right;
+		else if (a->gap >= need)
+			return a;
+		else
+			a = a->left;
+	}
+}
+
+/* The highest area that starts at or below top and has a gap of need, or NULL. */
+static struct quire_area *highest_wide(struct quire_areas *areas, uint64_t top,
+				       uint64_t need)
+{
+	struct quire_area *found = NULL, *below = NULL;
+
+	for (struct quire_area *a = areas->root; a != NULL && a->widest >= need;) {
+		if (a->start > top) {
+			a = a->left;
+			continue;
+		}
+		if (a->gap >= need) {
+			found = a;
+			below = NULL;
+		} else if (a->left != NULL && a->left->widest >= need) {
+			found = NULL;
+			below = a->left;
+		}
+		a = a->right;
+	}
+	return below != NULL ? highest_within(below, need) : found;
+}
+
+uint64_t qr_areas_gap_below(struct quire_areas *areas, uint64_t low, uint64_t high,
+			    uint64_t bytes, struct quire_area **above)
+{
+	struct quire_area *last = qr_areas_last(areas, high);
+	uint64_t end = high;
+
+	/* The gap that high cuts off, then whole ones. */
+	*above = NULL;
+	if (last != NULL && (last->end >= high || high - last->end < bytes)) {
+		*above = highest_wide(areas, last->start, bytes);
+		if (*above == NULL)
+			return 0;
+		end = (*above)->start;
+	} else if (high < areas->ceiling) {
+		*above = qr_areas_first(areas, high);
+	}
+	return end >= low + bytes ? end - bytes : 0;
+}
+
 bool qr_areas_reserve(struct quire_areas *areas, uint32_t nr, uint32_t flags)
 {
-	uint32_t taken[4];
-	uint32_t got = 0;
+	QUIRE_ASSERT(nr <= QUIRE_SPARE_AREAS);
+	while (areas->nr_spare < nr) {
+		uint32_t n = qr_pool_alloc(&areas->pool, flags);
 
-	QUIRE_ASSERT(nr <= 4);
-	while (got < nr) {
-		taken[got] = qr_pool_alloc(&areas->pool, flags);
-		if (taken[got] == 0)
-			break;
-		got++;
+		if (n == 0)
+			return false;
+		areas->spare[areas->nr_spare++] = n;
 	}
-	for (uint32_t i = 0; i < got; i++)
-		qr_pool_free(&areas->pool, taken[i]);
-	return got == nr;
+	return true;
+}
+
+void qr_areas_unreserve(struct quire_areas *areas)
+{
+	while (areas->nr_spare > 0)
+		qr_pool_free(&areas->pool, areas->spare[--areas->nr_spare]);
+}
+
+struct quire_area *qr_areas_take(struct quire_areas *areas)
+{
+	struct quire_area *a;
+	uint32_t n;
+
+	QUIRE_ASSERT(areas->nr_spare > 0);
+	n = areas->spare[--areas->nr_spare];
+	a = qr_pool_at(&areas->pool, n);
+	*a = (struct quire_area){.number = n};
+	return a;
+}
+
+void qr_areas_give(struct quire_areas *areas, struct quire_area *a)
+{
+	if (areas->nr_spare < QUIRE_SPARE_AREAS)
+		areas->spare[areas->nr_spare++] = a->number;
+	else
+		qr_pool_free(&areas->pool, a->number);
 }
 
 static bool are_alike(const struct quire_area *a, uint32_t prot, uint32_t marks)
@@ -144,20 +213,18 @@ static bool are_alike(const struct quire_area *a, uint32_t prot, uint32_t marks)
 static void link_new(struct quire_areas *areas, uint64_t start, uint64_t end,
 		     uint32_t prot, uint32_t marks)
 {
-	uint32_t n = qr_pool_alloc(&areas->pool, QUIRE_ALLOC_RESERVE);
-	struct quire_area *a = qr_area_at(areas, n);
+	struct quire_area *a = qr_areas_take(areas);
 
-	QUIRE_ASSERT(n != 0);
 	a->start = start;
 	a->end = end;
 	a->prot = (uint8_t)prot;
-	a->marks = (uint16_t)marks;
-	qr_area_link(areas, n);
+	a->marks = marks;
+	qr_area_link(areas, a);
 }
 
 static void unlink_free(struct quire_areas *areas, uint64_t start)
 {
-	qr_pool_free(&areas->pool, qr_area_unlink(areas, start));
+	qr_areas_give(areas, qr_area_unlink(areas, start));
 }
 
 void qr_areas_insert(struct quire_areas *areas, uint64_t start, uint64_t end,
@@ -220,8 +287,7 @@ void qr_areas_change(struct quire_areas *areas, uint64_t start, uint64_t end,
 static const char *validate_one(const struct quire_areas *areas,
 				const struct quire_area *a, uint64_t floor)
 {
-	const struct quire_area *left = qr_area_at(areas, a->left);
-	const struct quire_area *right = qr_area_at(areas, a->right);
+	const struct quire_area *left = a->left, *right = a->right;
 	int balance =
 		(left == NULL ? 0 : left->height) - (right == NULL ? 0 : right->height);
 	uint64_t widest = a->gap;
@@ -239,7 +305,7 @@ static const char *validate_one(const struct quire_areas *areas,
 	return NULL;
 }
 
-const char *qr_areas_validate(struct quire_areas *areas)
+static const char *validate(struct quire_areas *areas, bool merged)
 {
 	uint64_t floor = areas->floor;
 	const struct quire_area *before = NULL;
@@ -250,11 +316,21 @@ const char *qr_areas_validate(struct quire_areas *areas)
 
 		if (wrong != NULL)
 			return wrong;
-		if (before != NULL && before->end == a->start &&
+		if (merged && before != NULL && before->end == a->start &&
 		    are_alike(before, a->prot, a->marks))
 			return "A4 like areas merged";
 		floor = a->end;
 		before = a;
 	}
 	return NULL;
+}
+
+const char *qr_areas_validate(struct quire_areas *areas)
+{
+	return validate(areas, true);
+}
+
+const char *qr_areas_validate_tree(struct quire_areas *areas)
+{
+	return validate(areas, false);
 }

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* area_tree.c - an AVL tree without recursion: the path down is kept in an array, and
- * heights and gaps are put right on the way back up. */
+ * heights and gaps are put right on the way back up, as far as they change.
+ *
+ * A node that is put in has no children, so both its neighbours are on the path down to
+ * it; one that is taken out has each neighbour there or in a subtree of its own.
+ */
 #include "core/space/area_tree.h"
 
 #include "core/base/assert.h"
@@ -8,19 +12,25 @@
 /* An AVL tree of 2^32 nodes is at most 1.44 * 32 deep. */
 #define PATH_MAX_DEPTH 48
 
+/* No node of the path has changed beside the last. */
+#define NOBODY UINT32_MAX
+
 struct path {
-	uint32_t *links[PATH_MAX_DEPTH]; /* the places that name the nodes of the path */
+	struct quire_area **links[PATH_MAX_DEPTH]; /* the places that name its nodes */
 	uint32_t depth;
+	struct quire_area *before,
+		*behind;    /* of those passed, the nearest on each side */
+	uint32_t behind_at; /* where behind is on the path */
 };
 
-static uint32_t height(const struct quire_areas *areas, uint32_t n)
+static uint32_t height(const struct quire_area *a)
 {
-	return n == 0 ? 0 : qr_area_at(areas, n)->height;
+	return a == NULL ? 0 : a->height;
 }
 
-static uint64_t widest(const struct quire_areas *areas, uint32_t n)
+static uint64_t widest(const struct quire_area *a)
 {
-	return n == 0 ? 0 : qr_area_at(areas, n)->widest;
+	return a == NULL ? 0 : a->widest;
 }
 
 static uint64_t max2(uint64_t a, uint64_t b)
@@ -28,175 +38,194 @@ static uint64_t max2(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-static void update(const struct quire_areas *areas, uint32_t n)
+/* True when something changed. */
+static bool update(struct quire_area *a)
 {
-	struct quire_area *a = qr_area_at(areas, n);
-	uint32_t left = height(areas, a->left), right = height(areas, a->right);
+	uint32_t left = height(a->left), right = height(a->right);
+	uint8_t tall = (uint8_t)(1 + (left > right ? left : right));
+	uint64_t wide = max2(a->gap, max2(widest(a->left), widest(a->right)));
+	bool changed = a->height != tall || a->widest != wide;
 
-	a->height = (uint8_t)(1 + (left > right ? left : right));
-	a->widest = max2(a->gap, max2(widest(areas, a->left), widest(areas, a->right)));
+	a->height = tall;
+	a->widest = wide;
+	return changed;
 }
 
-static void rotate_right(const struct quire_areas *areas, uint32_t *link)
+static void rotate_right(struct quire_area **link)
 {
-	uint32_t n = *link;
-	struct quire_area *a = qr_area_at(areas, n);
-	uint32_t up = a->left;
+	struct quire_area *a = *link, *up = a->left;
 
-	a->left = qr_area_at(areas, up)->right;
-	qr_area_at(areas, up)->right = n;
+	a->left = up->right;
+	up->right = a;
 	*link = up;
-	update(areas, n);
-	update(areas, up);
+	(void)update(a);
+	(void)update(up);
 }
 
-static void rotate_left(const struct quire_areas *areas, uint32_t *link)
+static void rotate_left(struct quire_area **link)
 {
-	uint32_t n = *link;
-	struct quire_area *a = qr_area_at(areas, n);
-	uint32_t up = a->right;
+	struct quire_area *a = *link, *up = a->right;
 
-	a->right = qr_area_at(areas, up)->left;
-	qr_area_at(areas, up)->left = n;
+	a->right = up->left;
+	up->left = a;
 	*link = up;
-	update(areas, n);
-	update(areas, up);
+	(void)update(a);
+	(void)update(up);
 }
 
-static void balance(const struct quire_areas *areas, uint32_t *link)
+/* True when the node's height or widest changed, or it is another now. */
+static bool balance(struct quire_area **link)
 {
-	struct quire_area *a = qr_area_at(areas, *link);
-	uint32_t left = height(areas, a->left), right = height(areas, a->right);
+	struct quire_area *a = *link;
+	uint32_t left = height(a->left), right = height(a->right);
 
 	if (left > right + 1) {
-		struct quire_area *l = qr_area_at(areas, a->left);
-
-		if (height(areas, l->right) > height(areas, l->left))
-			rotate_left(areas, &a->left);
-		rotate_right(areas, link);
-	} else if (right > left + 1) {
-		struct quire_area *r = qr_area_at(areas, a->right);
-
-		if (height(areas, r->left) > height(areas, r->right))
-			rotate_right(areas, &a->right);
-		rotate_left(areas, link);
-	} else {
-		update(areas, *link);
+		if (height(a->left->right) > height(a->left->left))
+			rotate_left(&a->left);
+		rotate_right(link);
+		return true;
 	}
+	if (right > left + 1) {
+		if (height(a->right->left) > height(a->right->right))
+			rotate_right(&a->right);
+		rotate_left(link);
+		return true;
+	}
+	return update(a);
 }
 
-static void push(struct path *path, uint32_t *link)
+static void push(struct path *path, struct quire_area **link)
 {
 	QUIRE_ASSERT(path->depth < PATH_MAX_DEPTH);
 	path->links[path->depth++] = link;
 }
 
-static void climb(const struct quire_areas *areas, struct path *path)
+/* Up from the path's end to where nothing changes, but not short of place until. */
+static void climb(struct path *path, uint32_t until)
 {
 	while (path->depth > 0) {
-		uint32_t *link = path->links[--path->depth];
+		struct quire_area **link = path->links[--path->depth];
 
-		if (*link != 0)
-			balance(areas, link);
+		if (*link == NULL)
+			continue;
+		if (!balance(link) && (until == NOBODY || path->depth <= until))
+			return;
 	}
 }
 
 /* Walks down to where an area that starts at start is, or would be put. */
-static uint32_t *descend(struct quire_areas *areas, uint64_t start, struct path *path)
+static struct quire_area **descend(struct quire_areas *areas, uint64_t start,
+				   struct path *path)
 {
-	uint32_t *link = &areas->root;
+	struct quire_area **link = &areas->root;
 
 	path->depth = 0;
-	while (*link != 0) {
-		struct quire_area *a = qr_area_at(areas, *link);
+	path->before = path->behind = NULL;
+	path->behind_at = NOBODY;
+	while (*link != NULL) {
+		struct quire_area *a = *link;
 
 		if (a->start == start)
 			break;
-		push(path, link);
-		link = start < a->start ? &a->left : &a->right;
+		if (start < a->start) {
+			path->behind = a;
+			path->behind_at = path->depth;
+			push(path, link);
+			link = &a->left;
+		} else {
+			path->before = a;
+			push(path, link);
+			link = &a->right;
+		}
 	}
 	return link;
 }
 
-static void set_gap(struct quire_areas *areas, struct quire_area *a)
+static struct quire_area *highest(struct quire_area *a)
 {
-	const struct quire_area *before = qr_areas_last(areas, a->start);
+	while (a->right != NULL)
+		a = a->right;
+	return a;
+}
 
-	a->gap = a->start - (before == NULL ? areas->floor : before->end);
+static uint64_t end_of(const struct quire_areas *areas, const struct quire_area *before)
+{
+	return before == NULL ? areas->floor : before->end;
 }
 
 void qr_area_refresh(struct quire_areas *areas, uint64_t start)
 {
 	struct path path;
-	uint32_t *link = descend(areas, start, &path);
+	struct quire_area **link = descend(areas, start, &path);
+	struct quire_area *a = *link;
 
-	QUIRE_ASSERT(*link != 0);
-	set_gap(areas, qr_area_at(areas, *link));
+	QUIRE_ASSERT(a != NULL);
+	if (a->left != NULL)
+		path.before = highest(a->left);
+	a->gap = a->start - end_of(areas, path.before);
 	push(&path, link);
-	climb(areas, &path);
+	climb(&path, NOBODY);
 }
 
-static void refresh_next(struct quire_areas *areas, uint64_t end)
+void qr_area_link(struct quire_areas *areas, struct quire_area *a)
 {
-	const struct quire_area *next = qr_areas_first(areas, end);
-
-	if (next != NULL)
-		qr_area_refresh(areas, next->start);
-}
-
-void qr_area_link(struct quire_areas *areas, uint32_t n)
-{
-	struct quire_area *a = qr_area_at(areas, n);
 	struct path path;
-	uint32_t *link = descend(areas, a->start, &path);
+	struct quire_area **link = descend(areas, a->start, &path);
 
-	QUIRE_ASSERT(*link == 0);
-	set_gap(areas, a);
-	a->left = a->right = 0;
-	*link = n;
+	QUIRE_ASSERT(*link == NULL);
+	a->gap = a->start - end_of(areas, path.before);
+	a->left = a->right = NULL;
+	a->height = 0;
+	*link = a;
+	if (path.behind != NULL)
+		path.behind->gap = path.behind->start - a->end;
 	push(&path, link);
-	climb(areas, &path);
-	refresh_next(areas, a->end);
+	climb(&path, path.behind_at);
 }
 
 /* Takes the lowest node of the subtree at link out, and returns it. */
-static uint32_t take_lowest(struct quire_areas *areas, uint32_t *link)
+static struct quire_area *take_lowest(struct quire_area **link)
 {
 	struct path path = {.depth = 0};
-	uint32_t n;
+	struct quire_area *a;
 
-	while (qr_area_at(areas, *link)->left != 0) {
+	while ((*link)->left != NULL) {
 		push(&path, link);
-		link = &qr_area_at(areas, *link)->left;
+		link = &(*link)->left;
 	}
-	n = *link;
-	*link = qr_area_at(areas, n)->right;
-	climb(areas, &path);
-	return n;
+	a = *link;
+	*link = a->right;
+	climb(&path, NOBODY);
+	return a;
 }
 
-uint32_t qr_area_unlink(struct quire_areas *areas, uint64_t start)
+struct quire_area *qr_area_unlink(struct quire_areas *areas, uint64_t start)
 {
 	struct path path;
-	uint32_t *link = descend(areas, start, &path);
-	uint32_t n = *link;
-	struct quire_area *a = qr_area_at(areas, n);
+	struct quire_area **link = descend(areas, start, &path);
+	struct quire_area *a = *link, *heir = NULL;
 
-	QUIRE_ASSERT(n != 0);
-	if (a->right == 0) {
+	QUIRE_ASSERT(a != NULL);
+	if (a->left != NULL)
+		path.before = highest(a->left);
+	if (a->right == NULL) {
 		*link = a->left;
 	} else {
-		uint32_t heir = take_lowest(areas, &a->right);
-		struct quire_area *h = qr_area_at(areas, heir);
-
-		h->left = a->left;
-		h->right = a->right;
+		heir = take_lowest(&a->right);
+		heir->left = a->left;
+		heir->right = a->right;
+		/* What changes here is measured by what was here. */
+		heir->height = a->height;
+		heir->widest = a->widest;
 		*link = heir;
+		path.behind = heir;
+		path.behind_at = path.depth;
 		push(&path, link);
 	}
-	climb(areas, &path);
-	if (areas->recent == n)
-		areas->recent = 0;
-	refresh_next(areas, a->end);
-	return n;
+	if (path.behind != NULL)
+		path.behind->gap = path.behind->start - end_of(areas, path.before);
+	climb(&path, path.behind_at);
+	if (areas->recent == a)
+		areas->recent = NULL;
+	return a;
 }

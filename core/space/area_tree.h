@@ -5,15 +5,10 @@
 
 #include "core/space/area.h"
 
-static inline struct quire_area *qr_area_at(const struct quire_areas *areas, uint32_t n)
-{
-	return n == 0 ? NULL : qr_pool_at(&areas->pool, n);
-}
-
-/* Puts record n, whose start and end are set, into the tree. */
-void qr_area_link(struct quire_areas *areas, uint32_t n);
+/* Puts a, whose start and end are set, into the tree. */
+void qr_area_link(struct quire_areas *areas, struct quire_area *a);
 /* Takes the area that starts at start out; returns its record. */
-uint32_t qr_area_unlink(struct quire_areas *areas, uint64_t start);
+struct quire_area *qr_area_unlink(struct quire_areas *areas, uint64_t start);
 /* Recomputes gaps on the path to the area that starts at start: its or its
  * predecessor's edge moved without changing the order. */
 void qr_area_refresh(struct quire_areas *areas, uint64_t start);

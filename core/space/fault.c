@@ -189,8 +189,8 @@ static enum quire_status load_all(struct fault *f)
 {
 	for (uint32_t i = 0; i < f->nr; i++) {
 		quire_slot slot = {qr_entry_number(get_entry(f, i))};
-		enum quire_status status =
-			qr_space_load(f->space, f->lane, slot, target(f, i), f->nr > 1);
+		enum quire_status status = qr_space_load(f->space->swap, f->lane, slot,
+							 target(f, i), f->nr > 1);
 
 		if (status == QUIRE_OK)
 			continue;

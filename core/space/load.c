@@ -35,12 +35,11 @@ static uint32_t make_room(struct quire_bounce *bounce, uint32_t nr)
 }
 
 /* Reads only so much as has the object. */
-static const unsigned char *read_object(struct quire_space *space,
-					struct quire_lane *lane,
+static const unsigned char *read_object(struct quire_swap *swap, struct quire_lane *lane,
 					const struct qr_swap_place *place,
 					enum quire_status *status)
 {
-	const struct quire_port *port = space->port;
+	const struct quire_port *port = swap->port;
 	size_t first = place->offset & ~(QUIRE_PAGE_BYTES - 1);
 	size_t last = (place->offset + place->bytes + QUIRE_PAGE_BYTES - 1) &
 		      ~(QUIRE_PAGE_BYTES - 1);
@@ -53,10 +52,10 @@ static const unsigned char *read_object(struct quire_space *space,
 }
 
 /* Reads the extent and those behind it, nr in all; false where one cannot be read. */
-static bool read_ahead(struct quire_space *space, struct quire_lane *lane,
+static bool read_ahead(struct quire_swap *swap, struct quire_lane *lane,
 		       const struct qr_swap_place *place, uint32_t nr, uint32_t turn)
 {
-	const struct quire_port *port = space->port;
+	const struct quire_port *port = swap->port;
 	struct quire_bounce *bounce = &lane->bounce;
 	uint32_t first = make_room(bounce, nr);
 
@@ -73,11 +72,11 @@ static bool read_ahead(struct quire_space *space, struct quire_lane *lane,
 	return true;
 }
 
-static enum quire_status expand(const struct quire_space *space,
+static enum quire_status expand(const struct quire_swap *swap,
 				const struct qr_swap_place *place, const void *packed,
 				uint32_t bytes, void *dst)
 {
-	const struct quire_codec *codec = space->swap->codec;
+	const struct quire_codec *codec = swap->codec;
 
 	if (codec->checksum(packed, bytes) != place->checksum)
 		return QUIRE_CORRUPT;
@@ -89,7 +88,7 @@ static enum quire_status expand(const struct quire_space *space,
 }
 
 /* nr: extents to read at once, 0 for the object alone; turn: the swap's. */
-static enum quire_status load_from_device(struct quire_space *space,
+static enum quire_status load_from_device(struct quire_swap *swap,
 					  struct quire_lane *lane,
 					  const struct qr_swap_place *place, uint32_t nr,
 					  uint32_t turn, void *dst)
@@ -99,21 +98,20 @@ static enum quire_status load_from_device(struct quire_space *space,
 	const void *packed;
 	uint32_t bytes;
 
-	if (raw == NULL && nr > 0 && read_ahead(space, lane, place, nr, turn))
+	if (raw == NULL && nr > 0 && read_ahead(swap, lane, place, nr, turn))
 		raw = find_held(&lane->bounce, place);
-	raw = raw != NULL ? raw + place->offset
-			  : read_object(space, lane, place, &status);
+	raw = raw != NULL ? raw + place->offset : read_object(swap, lane, place, &status);
 	if (raw == NULL)
 		return status;
 	packed = qr_swap_object(place, raw, &bytes);
 	if (packed == NULL)
 		return QUIRE_CORRUPT;
-	return expand(space, place, packed, bytes, dst);
+	return expand(swap, place, packed, bytes, dst);
 }
 
 /* Extents that a stream reads at once: at most half of the bounce, so that those before
  * can still be of use. */
-static uint32_t stream_extents(const struct quire_space *space,
+static uint32_t stream_extents(const struct quire_swap *swap,
 			       const struct quire_lane *lane,
 			       const struct qr_swap_place *place)
 {
@@ -121,32 +119,32 @@ static uint32_t stream_extents(const struct quire_space *space,
 
 	if (max > QUIRE_TRANSFER_EXTENTS)
 		max = QUIRE_TRANSFER_EXTENTS;
-	return qr_swap_readable(space->swap, place->area, (uint32_t)place->extent, max);
+	return qr_swap_readable(swap, place->area, (uint32_t)place->extent, max);
 }
 
-enum quire_status qr_space_load(struct quire_space *space, struct quire_lane *lane,
+enum quire_status qr_space_load(struct quire_swap *swap, struct quire_lane *lane,
 				quire_slot slot, void *dst, bool is_stream)
 {
-	const struct quire_port *port = space->port;
-	const uint32_t turn = space->swap->turn;
+	const struct quire_port *port = swap->port;
+	const uint32_t turn = swap->turn;
 	struct qr_swap_place place;
 	enum quire_status status;
 	uint64_t started = 0;
 	uint32_t nr = 0;
 
-	qr_swap_get(space->swap, slot, lane->packed, &place);
+	qr_swap_get(swap, slot, lane->packed, &place);
 	if (place.on_device && is_stream)
-		nr = stream_extents(space, lane, &place);
-	qr_unlock(space->lock);
+		nr = stream_extents(swap, lane, &place);
+	qr_unlock(swap->lock);
 	if (place.on_device) {
 		started = port->clock(port->ctx);
-		status = load_from_device(space, lane, &place, nr, turn, dst);
+		status = load_from_device(swap, lane, &place, nr, turn, dst);
 		started = port->clock(port->ctx) - started;
 	} else {
-		status = expand(space, &place, lane->packed, place.bytes, dst);
+		status = expand(swap, &place, lane->packed, place.bytes, dst);
 	}
-	qr_lock(space->lock);
-	space->stats->swap_ns += started;
-	space->stats->extents_in += place.on_device;
+	qr_lock(swap->lock);
+	swap->stats->swap_ns += started;
+	swap->stats->extents_in += place.on_device;
 	return status;
 }

@@ -64,7 +64,7 @@ static void account_areas(struct quire_space *space, int64_t bytes, uint32_t mar
 {
 	struct quire_stats *stats = space->stats;
 
-	stats->areas = space->areas.pool.nr_used;
+	stats->areas = qr_areas_count(&space->areas);
 	if ((marks & QUIRE_AREA_FOREIGN) != 0)
 		return;
 	stats->mapped_bytes += (uint64_t)bytes;

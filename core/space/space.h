@@ -161,7 +161,7 @@ enum quire_status qr_space_fault(struct quire_space *space, uint32_t lane, quire
 
 /* Brings the packed bytes of slot back to dst, one page.  Called and returns with the
  * lock held; lets go of it meanwhile; the slot must be held by a BUSY entry. */
-enum quire_status qr_space_load(struct quire_space *space, struct quire_lane *lane,
+enum quire_status qr_space_load(struct quire_swap *swap, struct quire_lane *lane,
 				quire_slot slot, void *dst, bool is_stream);
 
 /* Takes the present page of an entry out of the account: frame and copy. */

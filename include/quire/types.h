@@ -44,6 +44,12 @@ enum quire_status {
 	QUIRE_IO,	   /* the device failed (EIO) */
 	QUIRE_CORRUPT,	   /* what came back is not what was stored */
 	QUIRE_UNSUPPORTED, /* this port cannot do it (ENOSYS) */
+	QUIRE_AGAIN,	   /* a limit on locked memory (EAGAIN) */
+	QUIRE_DENIED,	   /* a right is lacking (EPERM) */
+	QUIRE_REFUSED,	   /* what is mapped does not allow it (EACCES) */
+	QUIRE_NO_FILE,	   /* there is no file behind it (EBADF) */
+	QUIRE_OVERFLOW,	   /* an offset is out of range (EOVERFLOW) */
+	QUIRE_PAST_END,	   /* past the end of what is mapped (SIGBUS) */
 };
 
 /* What an access wants, what an area allows. */

@@ -60,6 +60,12 @@ long qr_status_error(enum quire_status status)
 		[QUIRE_IO] = EIO,
 		[QUIRE_CORRUPT] = EIO,
 		[QUIRE_UNSUPPORTED] = ENOSYS,
+		[QUIRE_AGAIN] = EAGAIN,
+		[QUIRE_DENIED] = EPERM,
+		[QUIRE_REFUSED] = EACCES,
+		[QUIRE_NO_FILE] = EBADF,
+		[QUIRE_OVERFLOW] = EOVERFLOW,
+		[QUIRE_PAST_END] = EFAULT,
 	};
 
 	return -errors[status];

@@ -122,7 +122,11 @@ void qr_soft_tlb_flush(struct qr_soft *soft, const struct quire_run *runs, uint3
 /* walk.c: the core's tables, read by code of its own. */
 struct qr_soft_entry {
 	quire_pfn pfn;
+	bool is_present;	/* also where the access is not allowed */
 	bool writable;		/* at every level */
+	bool executable;	/* at every level */
+	bool dirty;		/* qr_soft_walk_space: D is set */
+	uint32_t shift;		/* size of the page */
 	_Atomic uint64_t *leaf; /* where it stands */
 };
 /* Whether a page is present, be it for the program or not. */
@@ -130,6 +134,14 @@ bool qr_soft_walk(struct qr_soft *soft, uint64_t page, struct qr_soft_entry *out
 /* The same for an access: sets A, and D for a write.  False: it faults. */
 bool qr_soft_walk_access(struct qr_soft *soft, uint64_t page, bool write,
 			 struct qr_soft_translation *out);
+/* Tables of a space of its own; access as QUIRE_READ and so on, 0: only looks.  False: it
+ * faults, and out->is_present says why. */
+struct qr_soft_space {
+	uint64_t root;
+	uint32_t levels; /* 4 or 5 */
+};
+bool qr_soft_walk_space(struct qr_soft *soft, const struct qr_soft_space *space,
+			uint64_t page, uint32_t access, struct qr_soft_entry *out);
 /* Calls visit for each page that the tables make present, until it returns false. */
 typedef bool qr_soft_visit_fn(struct qr_soft *soft, void *ctx, uint64_t page,
 			      const struct qr_soft_entry *entry);

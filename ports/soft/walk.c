@@ -2,9 +2,9 @@
 /* walk.c - the page-table walk, as the processor does it.
  *
  * A second opinion: it shares no code and no constant with the core's tables, and is
- * written from the manual (Intel SDM volume 3, 4.5, four-level paging).  Bit 0 present,
- * 1 writable, 2 user, 5 accessed, 6 dirty, 7 a large page in a table of the second or
- * third level, 12..51 the frame.  An access is allowed where every level allows it; A is
+ * written from the manual (Intel SDM volume 3, 4.5, paging of four and five levels).  Bit
+ * 0 present, 1 writable, 2 user, 5 accessed, 6 dirty, 7 a large page in a table of the
+ * second or third level, 12..51 the frame, 63 not for execution.  An access is allowed where every level allows it; A is
  * set at every level, D in the last one.  Both are set by one locked operation, which
  * fails where the entry has changed since it was read: then the walk starts again.
  */
@@ -12,7 +12,10 @@
 
 enum { P = 1, RW = 2, US = 4, A = 32, D = 64, PS = 128 };
 
+#define NX	    (1ull << 63)
 #define NR_LEVELS   4
+#define LEVELS_MAX  5
+#define LARGE_LEVEL 2 /* the highest table whose entries may be pages */
 #define INDEX_BITS  9
 #define FRAME_FIELD 0x000ffffffffff000ull
 #define CANONICAL   (1ull << 47)
@@ -42,44 +45,57 @@ enum walk_end { WALK_FAULT, WALK_DONE, WALK_AGAIN };
 
 struct walk {
 	uint64_t page;
+	uint64_t root;
+	int levels;
 	bool is_access; /* rights are asked for, and A and D set */
-	bool write;
+	bool write, fetch;
 	uint64_t mark, mark_leaf;
 };
+
+static bool is_allowed(const struct walk *walk, uint64_t rights)
+{
+	if (!walk->is_access)
+		return true;
+	return (rights & US) != 0 && (!walk->write || (rights & RW) != 0) &&
+	       (!walk->fetch || (rights & NX) == 0);
+}
 
 static enum walk_end walk_once(struct qr_soft *soft, const struct walk *walk,
 			       struct qr_soft_entry *out, uint64_t *leaf)
 {
-	_Atomic uint64_t *path[NR_LEVELS];
-	uint64_t seen[NR_LEVELS];
-	uint64_t table = soft->root.n;
-	uint64_t rights = RW | US;
+	_Atomic uint64_t *path[LEVELS_MAX];
+	uint64_t seen[LEVELS_MAX];
+	uint64_t table = walk->root, rights = RW | US;
+	int level = walk->levels - 1;
 
-	for (int level = NR_LEVELS - 1; level >= 0; level--) {
+	for (;; level--) {
 		path[level] = entry_at(soft, table, walk->page, level);
 		seen[level] = atomic_load(path[level]);
 		if ((seen[level] & P) == 0)
 			return WALK_FAULT;
-		if (level > 0 && (seen[level] & PS) != 0)
-			qr_soft_panic(soft, "a large page, which this MMU does not know");
-		rights &= seen[level];
+		rights = (rights & seen[level] & (RW | US)) | (rights & NX) |
+			 (seen[level] & NX);
 		table = (seen[level] & FRAME_FIELD) >> 12;
+		if (level == 0 || (level <= LARGE_LEVEL && (seen[level] & PS) != 0))
+			break;
 	}
 	if (table >= soft->config.nr_frames)
 		qr_soft_panic(soft, "a page's entry names a frame that does not exist");
-	if (walk->is_access &&
-	    ((rights & US) == 0 || (walk->write && (rights & RW) == 0)))
-		return WALK_FAULT;
-	for (int level = NR_LEVELS - 1; level >= 0; level--)
-		if (!update(path[level], seen[level],
-			    level == 0 ? walk->mark_leaf : walk->mark))
-			return WALK_AGAIN;
 	*out = (struct qr_soft_entry){
 		.pfn = {(uint32_t)table},
-		.writable = rights == (RW | US),
-		.leaf = path[0],
+		.is_present = true,
+		.writable = (rights & (RW | US)) == (RW | US),
+		.executable = (rights & NX) == 0,
+		.shift = (uint32_t)(12 + INDEX_BITS * level),
+		.leaf = path[level],
 	};
-	*leaf = seen[0] | walk->mark_leaf;
+	if (!is_allowed(walk, rights))
+		return WALK_FAULT;
+	for (int up = walk->levels - 1; up >= level; up--)
+		if (!update(path[up], seen[up],
+			    up == level ? walk->mark_leaf : walk->mark))
+			return WALK_AGAIN;
+	*leaf = seen[level] | walk->mark_leaf;
 	return WALK_DONE;
 }
 
@@ -88,7 +104,8 @@ static bool walk_until_done(struct qr_soft *soft, const struct walk *walk,
 {
 	enum walk_end end = WALK_FAULT;
 
-	if (!soft->booted || walk->page >= CANONICAL)
+	*out = (struct qr_soft_entry){.is_present = false};
+	if (walk->page >= 1ull << (11 + INDEX_BITS * walk->levels))
 		return false;
 	do
 		end = walk_once(soft, walk, out, leaf);
@@ -98,10 +115,10 @@ static bool walk_until_done(struct qr_soft *soft, const struct walk *walk,
 
 bool qr_soft_walk(struct qr_soft *soft, uint64_t page, struct qr_soft_entry *out)
 {
-	struct walk walk = {.page = page};
+	struct walk walk = {.page = page, .root = soft->root.n, .levels = NR_LEVELS};
 	uint64_t leaf;
 
-	return walk_until_done(soft, &walk, out, &leaf);
+	return soft->booted && walk_until_done(soft, &walk, out, &leaf);
 }
 
 bool qr_soft_walk_access(struct qr_soft *soft, uint64_t page, bool write,
@@ -109,6 +126,8 @@ bool qr_soft_walk_access(struct qr_soft *soft, uint64_t page, bool write,
 {
 	struct walk walk = {
 		.page = page,
+		.root = soft->root.n,
+		.levels = NR_LEVELS,
 		.is_access = true,
 		.write = write,
 		.mark = A,
@@ -117,7 +136,7 @@ bool qr_soft_walk_access(struct qr_soft *soft, uint64_t page, bool write,
 	struct qr_soft_entry entry;
 	uint64_t leaf;
 
-	if (!walk_until_done(soft, &walk, &entry, &leaf))
+	if (!soft->booted || !walk_until_done(soft, &walk, &entry, &leaf))
 		return false;
 	*out = (struct qr_soft_translation){
 		.bytes = soft->port.direct + ((size_t)entry.pfn.n << 12),
@@ -125,6 +144,29 @@ bool qr_soft_walk_access(struct qr_soft *soft, uint64_t page, bool write,
 		.dirty = (leaf & D) != 0,
 	};
 	return true;
+}
+
+bool qr_soft_walk_space(struct qr_soft *soft, const struct qr_soft_space *space,
+			uint64_t page, uint32_t access, struct qr_soft_entry *out)
+{
+	bool write = (access & QUIRE_WRITE) != 0;
+	struct walk walk = {
+		.page = page,
+		.root = space->root,
+		.levels = (int)space->levels,
+		.is_access = access != 0,
+		.write = write,
+		.fetch = (access & QUIRE_EXEC) != 0,
+		.mark = access != 0 ? A : 0,
+		.mark_leaf = access == 0 ? 0
+			     : write	 ? A | D
+					 : A,
+	};
+	uint64_t leaf = 0;
+	bool done = walk_until_done(soft, &walk, out, &leaf);
+
+	out->dirty = (leaf & D) != 0;
+	return done;
 }
 
 /* The first address after page that the entry of that level does not cover. */

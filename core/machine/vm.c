@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* vm.c - builds a machine with many spaces in its port's frames.
+ *
+ * Layout, from frame 0: the frame table, struct quire_vm, the workspace of swapping, the
+ * page of zeros; the rest is free.
+ */
+#include "core/base/memory.h"
+#include "core/reclaim/frame_clock.h"
+#include "core/report/vm_validate.h"
+#include "core/space/mm.h"
+
+#define LEAST_WORKING_FRAMES 256u
+#define MAX_AREAS_DEFAULT    65530u
+#define STACK_GAP_DEFAULT    (256 * QUIRE_PAGE_BYTES)
+#define CODEC_STATE_MAX	     32768u
+
+static uint32_t frames_of(size_t bytes)
+{
+	return (uint32_t)((bytes + QUIRE_PAGE_BYTES - 1) >> QUIRE_PAGE_SHIFT);
+}
+
+static uint32_t codec_frames(const struct quire_vm_config *config)
+{
+	return config->codec == NULL ? 0 : frames_of(config->codec->state_bytes);
+}
+
+/* Packed bytes, an extent, the codec's state, zeros. */
+static uint32_t work_frames(const struct quire_vm_config *config)
+{
+	return 1 + QUIRE_EXTENT_FRAMES + codec_frames(config) + 1;
+}
+
+static uint32_t meta_frames(const struct quire_vm_config *config, uint32_t nr_frames)
+{
+	return qr_zone_table_frames(nr_frames) + frames_of(sizeof(struct quire_vm)) +
+	       work_frames(config);
+}
+
+uint32_t quire_vm_frames_least(const struct quire_vm_config *config)
+{
+	uint32_t nr = LEAST_WORKING_FRAMES + meta_frames(config, LEAST_WORKING_FRAMES);
+
+	return LEAST_WORKING_FRAMES + meta_frames(config, nr);
+}
+
+static bool is_valid(const struct quire_port *port, const struct quire_vm_config *config)
+{
+	if (port->version != QUIRE_PORT_VERSION || port->direct == NULL ||
+	    (port->caps & QUIRE_PORT_COPIES) != 0 || config->stats == NULL ||
+	    config->mmu == NULL || config->levels > QUIRE_LEVELS_MAX ||
+	    (config->levels != 0 && config->levels < QUIRE_TABLE_LEVELS))
+		return false;
+	if (config->swap != QUIRE_SWAP_NONE &&
+	    (config->codec == NULL || config->codec->state_bytes > CODEC_STATE_MAX))
+		return false;
+	return config->swap != QUIRE_SWAP_FILE ||
+	       (port->swap_open != NULL && port->swap_read != NULL &&
+		port->swap_write != NULL);
+}
+
+static void set_defaults(struct quire_vm_config *config)
+{
+	if (config->levels == 0)
+		config->levels = QUIRE_TABLE_LEVELS;
+	if (config->max_areas == 0)
+		config->max_areas = MAX_AREAS_DEFAULT;
+	if (config->stack_gap == 0)
+		config->stack_gap = STACK_GAP_DEFAULT;
+}
+
+static void *carve(struct quire_vm *vm, uint32_t *next, uint32_t nr)
+{
+	void *at = vm->port->direct + ((size_t)*next << QUIRE_PAGE_SHIFT);
+
+	*next += nr;
+	return at;
+}
+
+static void init_work(struct quire_vm *vm, uint32_t next)
+{
+	vm->lane.packed = carve(vm, &next, 1);
+	vm->lane.bounce.bytes = carve(vm, &next, QUIRE_EXTENT_FRAMES);
+	vm->lane.bounce.nr = 1;
+	vm->lane.codec_state = carve(vm, &next, codec_frames(&vm->config));
+	vm->zero = (quire_pfn){next};
+	memset(carve(vm, &next, 1), 0, QUIRE_PAGE_BYTES);
+}
+
+enum quire_status quire_vm_open(struct quire_vm **out, const struct quire_port *port,
+				const struct quire_vm_config *config)
+{
+	uint32_t meta, next;
+	struct quire_vm *vm;
+
+	if (!is_valid(port, config))
+		return QUIRE_INVALID;
+	if (port->nr_frames < quire_vm_frames_least(config))
+		return QUIRE_NO_MEMORY;
+	meta = meta_frames(config, port->nr_frames);
+	next = qr_zone_table_frames(port->nr_frames);
+	vm = (struct quire_vm *)(void *)(port->direct +
+					 ((size_t)next << QUIRE_PAGE_SHIFT));
+	memset(vm, 0, sizeof(*vm));
+	vm->port = port;
+	vm->config = *config;
+	set_defaults(&vm->config);
+	vm->stats = config->stats;
+	vm->pressure = qr_frames_reclaim;
+	qr_lock_init(&vm->turn, port);
+	qr_lock_init(&vm->inner, port);
+	init_work(vm, next + frames_of(sizeof(*vm)));
+	qr_lock(&vm->inner);
+	qr_zone_init(&vm->zone, port, vm->stats, meta);
+	qr_swap_init(&vm->swap, &vm->zone, &vm->inner,
+		     config->swap == QUIRE_SWAP_NONE ? NULL : config->codec,
+		     config->swap == QUIRE_SWAP_FILE);
+	qr_pool_init(&vm->objects, &vm->zone, sizeof(struct quire_object));
+	qr_pool_init(&vm->families, &vm->zone, 2 * sizeof(uint32_t));
+	qr_unlock(&vm->inner);
+	*out = vm;
+	return QUIRE_OK;
+}
+
+void quire_vm_close(struct quire_vm *vm)
+{
+	qr_lock(&vm->inner);
+	qr_pool_destroy(&vm->objects);
+	qr_pool_destroy(&vm->families);
+	qr_swap_destroy(&vm->swap);
+	qr_unlock(&vm->inner);
+}
+
+const char *quire_vm_validate(struct quire_vm *vm)
+{
+	const char *wrong;
+
+	qr_lock(&vm->turn);
+	qr_lock(&vm->inner);
+	wrong = qr_zone_validate(&vm->zone);
+	if (wrong == NULL)
+		wrong = qr_pool_validate(&vm->objects);
+	if (wrong == NULL)
+		wrong = qr_pool_validate(&vm->families);
+	if (wrong == NULL)
+		wrong = qr_report_vm_validate(vm);
+	if (wrong == NULL)
+		wrong = qr_swap_validate(&vm->swap);
+	qr_unlock(&vm->inner);
+	qr_unlock(&vm->turn);
+	return wrong;
+}
+
+void quire_vm_figures(struct quire_vm *vm, struct quire_vm_figures *out)
+{
+	qr_lock(&vm->turn);
+	*out = vm->figures;
+	out->total = vm->zone.buddy.nr_frames;
+	out->free = qr_zone_free_frames(&vm->zone);
+	out->tables = vm->stats->frames_table;
+	out->store = vm->stats->frames_store;
+	out->meta = vm->stats->frames_meta;
+	out->committed = vm->committed;
+	out->commit_limit = qr_vm_commit_limit(vm);
+	out->swapped = vm->stats->stored_pages + vm->stats->spilled_pages;
+	out->shared = 0;
+	for (uint32_t n = qr_pool_next(&vm->objects, 0); n != 0;
+	     n = qr_pool_next(&vm->objects, n))
+		out->shared += qr_object_at(&vm->objects, n)->nr_resident;
+	out->anon = vm->stats->frames_mapped - out->shared;
+	qr_unlock(&vm->turn);
+}

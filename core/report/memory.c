@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* memory.c - what Linux says of a whole machine: meminfo, vmstat, and the words of the
+ * OOM killer. */
+#include "core/base/text.h"
+#include "core/reclaim/oom.h"
+#include "core/space/mm.h"
+
+#define KIB_A_PAGE (QUIRE_PAGE_BYTES / 1024)
+
+static void put_meminfo(struct qr_text *text, const char *name, uint64_t pages)
+{
+	size_t start = text->length;
+
+	qr_text_put(text, name);
+	qr_text_char(text, ':');
+	qr_text_column(text, start, 16);
+	qr_text_number(text, pages * KIB_A_PAGE, 8);
+	qr_text_put(text, " kB\n");
+}
+
+static uint64_t locked_pages(struct quire_vm *vm)
+{
+	uint64_t pages = 0;
+
+	qr_lock(&vm->turn);
+	for (const struct quire_mm *mm = vm->mms; mm != NULL; mm = mm->next)
+		pages += mm->figures.locked;
+	qr_unlock(&vm->turn);
+	return pages;
+}
+
+size_t quire_report_meminfo(struct quire_vm *vm, char *at, size_t room)
+{
+	struct qr_text text;
+	struct quire_vm_figures f;
+	uint64_t swap = qr_pages(vm->config.swap_bytes);
+
+	qr_text_init(&text, at, room);
+	quire_vm_figures(vm, &f);
+	put_meminfo(&text, "MemTotal", f.total);
+	put_meminfo(&text, "MemFree", f.free);
+	put_meminfo(&text, "MemAvailable", f.free);
+	put_meminfo(&text, "SwapTotal", swap);
+	put_meminfo(&text, "SwapFree", swap > f.swapped ? swap - f.swapped : 0);
+	put_meminfo(&text, "Zswap", f.store);
+	put_meminfo(&text, "Mlocked", locked_pages(vm));
+	put_meminfo(&text, "AnonPages", f.anon);
+	put_meminfo(&text, "Shmem", f.shared);
+	put_meminfo(&text, "PageTables", f.tables);
+	put_meminfo(&text, "CommitLimit", f.commit_limit);
+	put_meminfo(&text, "Committed_AS", f.committed);
+	return text.length;
+}
+
+static void put_vmstat(struct qr_text *text, const char *name, uint64_t n)
+{
+	qr_text_put(text, name);
+	qr_text_char(text, ' ');
+	qr_text_number(text, n, 1);
+	qr_text_char(text, '\n');
+}
+
+size_t quire_report_vmstat(struct quire_vm *vm, char *at, size_t room)
+{
+	struct qr_text text;
+	struct quire_vm_figures f;
+	uint64_t faults = 0;
+
+	qr_text_init(&text, at, room);
+	quire_vm_figures(vm, &f);
+	for (uint32_t kind = 0; kind < QUIRE_FAULT_MAPERR; kind++)
+		faults += f.faults[kind];
+	put_vmstat(&text, "nr_free_pages", f.free);
+	put_vmstat(&text, "nr_anon_pages", f.anon);
+	put_vmstat(&text, "nr_shmem", f.shared);
+	put_vmstat(&text, "nr_page_table_pages", f.tables);
+	put_vmstat(&text, "pgfault", faults);
+	put_vmstat(&text, "pgmajfault", f.faults[QUIRE_FAULT_MAJOR]);
+	put_vmstat(&text, "pswpin", f.pages_in);
+	put_vmstat(&text, "pswpout", f.pages_out);
+	put_vmstat(&text, "oom_kill", f.oom_kills);
+	return text.length;
+}
+
+static void put_kib(struct qr_text *text, const char *name, uint64_t pages)
+{
+	qr_text_put(text, name);
+	qr_text_number(text, pages * KIB_A_PAGE, 1);
+	qr_text_put(text, "kB");
+}
+
+static void put_task(struct qr_text *text, const struct quire_mm *mm)
+{
+	const struct quire_mm_figures *f = &mm->figures;
+
+	qr_text_char(text, '[');
+	qr_text_number(text, mm->config.pid, 7);
+	qr_text_put(text, "] ");
+	qr_text_number(text, mm->config.uid, 5);
+	qr_text_number(text, mm->config.pid, 6);
+	qr_text_number(text, f->total, 9);
+	qr_text_number(text, f->rss_anon + f->rss_shared, 9);
+	qr_text_number(text, f->rss_anon, 9);
+	qr_text_number(text, 0, 9);
+	qr_text_number(text, f->rss_shared, 10);
+	qr_text_number(text, mm->tables.nr_tables * QUIRE_PAGE_BYTES, 9);
+	qr_text_number(text, f->swapped, 9);
+	qr_text_char(text, ' ');
+	qr_text_signed(text, mm->config.oom_score_adj, 13);
+	qr_text_char(text, ' ');
+	qr_text_put(text, mm->config.name);
+	qr_text_char(text, '\n');
+}
+
+static void put_victim(struct qr_text *text, const struct quire_mm *victim)
+{
+	const struct quire_mm_figures *f = &victim->figures;
+
+	qr_text_put(text, "Out of memory: Killed process ");
+	qr_text_number(text, victim->config.pid, 1);
+	qr_text_put(text, " (");
+	qr_text_put(text, victim->config.name);
+	put_kib(text, ") total-vm:", f->total);
+	put_kib(text, ", anon-rss:", f->rss_anon);
+	put_kib(text, ", file-rss:", 0);
+	put_kib(text, ", shmem-rss:", f->rss_shared);
+	qr_text_put(text, ", UID:");
+	qr_text_number(text, victim->config.uid, 1);
+	put_kib(text, " pgtables:", victim->tables.nr_tables);
+	qr_text_put(text, " oom_score_adj:");
+	qr_text_signed(text, victim->config.oom_score_adj, 1);
+	qr_text_char(text, '\n');
+}
+
+size_t quire_report_oom(struct quire_vm *vm, struct quire_mm *victim, char *at,
+			size_t room)
+{
+	struct qr_text text;
+	struct quire_vm_figures f;
+
+	qr_text_init(&text, at, room);
+	quire_vm_figures(vm, &f);
+	qr_text_put(&text, victim->config.name);
+	qr_text_put(&text, " invoked oom-killer: order=0, oom_score_adj=");
+	qr_text_signed(&text, victim->config.oom_score_adj, 1);
+	put_kib(&text, "\nMem-Info:\nfree:", f.free);
+	put_kib(&text, " anon:", f.anon);
+	put_kib(&text, " shmem:", f.shared);
+	put_kib(&text, " pagetables:", f.tables);
+	put_kib(&text, " swapped:", f.swapped);
+	qr_text_put(&text, "\nTasks state (memory values in pages):\n"
+			   "[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file "
+			   "rss_shmem pgtables_bytes swapents oom_score_adj name\n");
+	qr_lock(&vm->turn);
+	for (const struct quire_mm *mm = vm->mms; mm != NULL; mm = mm->next)
+		put_task(&text, mm);
+	put_victim(&text, victim);
+	qr_unlock(&vm->turn);
+	return text.length;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* vm_validate.c - entries against areas, frames, owners and the accounts.
+ *
+ * R1 and R2 together: every entry that names a frame is found from the frame (the walk
+ * from the frame meets as many as the frame counts), and all entries together are as
+ * many as all frames count.
+ */
+#include "core/report/vm_validate.h"
+
+struct walk {
+	struct quire_vm *vm;
+	struct quire_mm *mm;
+	const char *wrong;
+	struct quire_mm_figures sum;
+	uint64_t nr_named; /* present entries of all spaces and objects */
+	uint64_t charged;
+};
+
+static void blame(struct walk *walk, bool holds, const char *name)
+{
+	if (!holds && walk->wrong == NULL)
+		walk->wrong = name;
+}
+
+static bool is_owner(const struct walk *walk, const struct quire_area *area,
+		     const struct quire_frame *frame, uint64_t va)
+{
+	uint64_t index = area->offset + qr_pages(va - area->start);
+	uint32_t id = area->object != 0 ? area->object : walk->mm->family;
+
+	return qr_page_is(frame, QUIRE_PAGE_OF_OBJECT) == (area->object != 0) &&
+	       qr_page_id(frame) == id && qr_page_index(frame) == index;
+}
+
+static void see_present(struct walk *walk, const struct quire_area *area, quire_entry e,
+			uint64_t va)
+{
+	const uint64_t decided = QUIRE_ENTRY_USER | QUIRE_ENTRY_WRITABLE | QUIRE_ENTRY_NX;
+	uint64_t flags = qr_area_flags(area), has = e.bits & decided;
+	const struct quire_frame *frame;
+
+	blame(walk, has == flags || has == (flags & ~QUIRE_ENTRY_WRITABLE),
+	      "M1 an entry allows what its area does");
+	blame(walk, qr_entry_pfn(e).n < walk->vm->zone.buddy.nr_frames,
+	      "M1 an entry names a frame");
+	if (walk->wrong != NULL)
+		return;
+	if (qr_entry_pfn(e).n == walk->vm->zero.n) {
+		blame(walk, !qr_entry_has(e, QUIRE_ENTRY_WRITABLE) && area->object == 0,
+		      "M5 the page of zeros is never writable");
+		return;
+	}
+	frame = qr_zone_frame(&walk->vm->zone, qr_entry_pfn(e));
+	walk->nr_named++;
+	blame(walk, frame->use == QUIRE_FRAME_MAPPED, "M1 an entry's frame is mapped");
+	blame(walk, is_owner(walk, area, frame, va), "M1 a frame's owner");
+	if (area->object != 0) {
+		walk->sum.rss_shared++;
+		return;
+	}
+	walk->sum.rss_anon++;
+	blame(walk,
+	      !qr_entry_has(e, QUIRE_ENTRY_WRITABLE) ||
+		      (frame->nr_entries == 1 && qr_page_is(frame, QUIRE_PAGE_EXCLUSIVE)),
+	      "M5 a private writable page has one name");
+}
+
+static void see_leaf(struct walk *walk, const struct qr_leaf *leaf)
+{
+	uint32_t nr = 0;
+
+	for (uint32_t i = 0; i < QUIRE_TABLE_ENTRIES && walk->wrong == NULL; i++) {
+		quire_entry e = leaf->entries[i];
+		uint64_t va = qr_leaf_address(leaf, i).a;
+		const struct quire_area *area;
+
+		if (qr_entry_is_empty(e))
+			continue;
+		nr++;
+		area = qr_mm_area(walk->mm, va);
+		blame(walk, area != NULL, "M1 an entry lies in an area");
+		if (area == NULL)
+			return;
+		if (qr_entry_is_present(e))
+			see_present(walk, area, e, va);
+		else
+			walk->sum.swapped++;
+		blame(walk,
+		      qr_entry_is_present(e) ||
+			      (qr_entry_is_swapped(e) && area->object == 0),
+		      "M1 an entry is empty, present or swapped");
+	}
+	blame(walk, nr == qr_zone_frame(&walk->vm->zone, leaf->table)->nr_entries,
+	      "T1 entries of a table counted");
+	blame(walk, nr > 0, "T2 no empty table");
+}
+
+static void see_areas(struct walk *walk)
+{
+	struct quire_mm *mm = walk->mm;
+	struct quire_mm sizes = {.vm = walk->vm};
+
+	for (const struct quire_area *a = qr_mm_from(mm, 0); a != NULL;
+	     a = qr_mm_from(mm, a->end)) {
+		uint64_t pages = qr_pages(a->end - a->start);
+
+		qr_mm_account(&sizes, a->prot, a->marks, (int64_t)pages);
+		if (qr_area_is(a, QUIRE_AREA_CHARGED))
+			walk->charged += pages;
+	}
+	blame(walk,
+	      sizes.figures.total == mm->figures.total &&
+		      sizes.figures.data == mm->figures.data &&
+		      sizes.figures.stack == mm->figures.stack &&
+		      sizes.figures.locked == mm->figures.locked,
+	      "M2 sizes of areas add up");
+}
+
+static void see_space(struct walk *walk, struct quire_mm *mm)
+{
+	struct quire_range left = {{0}, mm->config.window.end};
+	struct qr_leaf leaf;
+	const char *wrong = qr_pool_validate(&mm->areas.pool);
+
+	if (wrong == NULL)
+		wrong = qr_areas_validate_tree(&mm->areas);
+	walk->mm = mm;
+	walk->sum = (struct quire_mm_figures){0};
+	blame(walk, wrong == NULL, wrong);
+	while (left.start.a < left.end.a && walk->wrong == NULL &&
+	       qr_tables_next_leaf(&mm->tables, left, &leaf)) {
+		see_leaf(walk, &leaf);
+		left.start.a = leaf.base + QUIRE_LEAF_BYTES;
+	}
+	see_areas(walk);
+	blame(walk,
+	      walk->sum.rss_anon == mm->figures.rss_anon &&
+		      walk->sum.rss_shared == mm->figures.rss_shared &&
+		      walk->sum.swapped == mm->figures.swapped,
+	      "M2 rss and swapped are what entries say");
+}
+
+static uint32_t areas_of(struct quire_vm *vm, uint32_t object)
+{
+	uint32_t nr = 0;
+
+	for (struct quire_mm *mm = vm->mms; mm != NULL; mm = mm->next)
+		for (const struct quire_area *a = qr_mm_from(mm, 0); a != NULL;
+		     a = qr_mm_from(mm, a->end))
+			nr += a->object == object;
+	return nr;
+}
+
+static void see_object(struct walk *walk, uint32_t number)
+{
+	struct quire_object *object = qr_object_at(&walk->vm->objects, number);
+	uint64_t nr_resident = 0;
+
+	blame(walk,
+	      object->nr_areas > 0 && object->nr_areas == areas_of(walk->vm, number),
+	      "M4 an object's areas counted");
+	for (uint64_t i = 0; i < object->nr_pages && walk->wrong == NULL; i++) {
+		quire_entry e = qr_object_get(object, i);
+		const struct quire_frame *frame;
+
+		if (!qr_entry_is_present(e))
+			continue;
+		nr_resident++;
+		frame = qr_zone_frame(&walk->vm->zone, qr_entry_pfn(e));
+		blame(walk,
+		      frame->use == QUIRE_FRAME_MAPPED &&
+			      qr_page_is(frame, QUIRE_PAGE_OF_OBJECT) &&
+			      qr_page_id(frame) == number && qr_page_index(frame) == i,
+		      "O1 an object's entry and its frame");
+	}
+	blame(walk, nr_resident == object->nr_resident, "O1 resident pages counted");
+	walk->nr_named += nr_resident;
+	if (object->is_charged)
+		walk->charged += object->nr_pages;
+}
+
+static bool count_one(void *ctx, struct quire_mm *mm, const struct quire_area *area,
+		      const struct qr_leaf *leaf, uint32_t index)
+{
+	uint32_t *nr = ctx;
+
+	(void)mm;
+	(void)area;
+	(void)leaf;
+	(void)index;
+	++*nr;
+	return true;
+}
+
+static void see_frames(struct walk *walk)
+{
+	struct quire_vm *vm = walk->vm;
+	uint64_t nr_counted = 0;
+
+	for (uint32_t n = 0; n < vm->zone.buddy.nr_frames && walk->wrong == NULL; n++) {
+		const struct quire_frame *frame = &vm->zone.frames[n];
+		uint32_t nr = 0;
+
+		if (frame->use != QUIRE_FRAME_MAPPED)
+			continue;
+		qr_rmap_walk(vm, (quire_pfn){n}, count_one, &nr);
+		nr += qr_page_is(frame, QUIRE_PAGE_OF_OBJECT);
+		blame(walk, nr == frame->nr_entries, "R2 a frame's entries found");
+		nr_counted += frame->nr_entries;
+	}
+	blame(walk, nr_counted == walk->nr_named, "R1 entries that name a frame counted");
+}
+
+const char *qr_report_vm_validate(struct quire_vm *vm)
+{
+	struct walk walk = {.vm = vm};
+
+	for (struct quire_mm *mm = vm->mms; mm != NULL && walk.wrong == NULL;
+	     mm = mm->next)
+		see_space(&walk, mm);
+	for (uint32_t n = qr_pool_next(&vm->objects, 0); n != 0 && walk.wrong == NULL;
+	     n = qr_pool_next(&vm->objects, n))
+		see_object(&walk, n);
+	see_frames(&walk);
+	blame(&walk, walk.charged == vm->committed, "M3 charges add up");
+	return walk.wrong;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* mm.h - the address spaces of a machine that has many: what the files of vm.h share.
+ *
+ * Model.  A *vm* holds what all spaces share; an *mm* is one space.  Areas say what may
+ * be, entries what is.  Areas that touch and differ in nothing are one; whether their
+ * anonymous pages can have a common history is asked as Linux asks it (struct vma_merge),
+ * so that /proc/PID/maps would show the same lines.  Page numbers stand for addresses in
+ * area offsets: of a private area the address at which its first page came.
+ *
+ * A *family* is a set of spaces that fork made of one another; see page.h for how the
+ * entries of a page are found.
+ *
+ * Invariants.  quire_vm_validate() names the first that does not hold.
+ *   M1  an entry that is not empty lies in an area, allows no more than it, and its
+ *       frame's owner is the area's object or the mm's family, and the right page;
+ *   M2  rss, swapped and the sizes in an mm are what areas and entries say;
+ *   M3  committed is the sum over charged areas and charged objects;
+ *   M4  an object's nr_areas is the number of areas that show it, never 0;
+ *   M5  a page in a writable entry of a private area is named by no other entry.
+ *
+ * Locking.  Every call holds turn, the machine's lock; inner is the swap store's, let go
+ * of while it transfers.  A frame that is freed is handed out again only under turn, and
+ * turn is let go of only after the flush, so no CPU has an old translation of it by then.
+ */
+#ifndef QUIRE_CORE_SPACE_MM_H
+#define QUIRE_CORE_SPACE_MM_H
+
+#include "core/base/lock.h"
+#include "core/files/object.h"
+#include "core/space/area_tree.h"
+#include "core/space/page.h"
+#include "core/space/space.h"
+#include "quire/vm.h"
+
+/* Spaces at a time; what a TLB of 12 bits can tell apart (Intel SDM volume 3, 4.10.1). */
+#define QUIRE_ASIDS 4095u
+
+struct quire_vm {
+	struct quire_lock turn, inner;
+	struct quire_zone zone;
+	struct quire_swap swap;
+	const struct quire_port *port;
+	struct quire_vm_config config;
+	struct quire_stats *stats;
+	struct quire_pool objects, families;
+	struct quire_mm *mms; /* all of them */
+	quire_pfn zero;	      /* the page of zeros that reads share */
+	uint32_t next_anon, next_asid;
+	uint64_t committed; /* pages */
+	struct quire_lane lane;
+	uint32_t hand; /* the frame that reclaim looks at next */
+	struct quire_vm_figures figures;
+	/* The upcall for frames: true when it is worth trying again. */
+	bool (*pressure)(struct quire_vm *vm);
+};
+
+struct quire_mm {
+	struct quire_vm *vm;
+	struct quire_mm *next, *prev;
+	struct quire_tables tables;
+	struct quire_areas areas;
+	struct quire_mm_config config;
+	uint32_t asid, family;
+	uint32_t
+		parent; /* the asid of the space that forked it, 0: none, or it is gone */
+	bool has_moved; /* an area may have pages that first came elsewhere */
+	uint32_t marks_next; /* of areas to come: mlockall */
+	quire_vaddr brk;     /* the break; it starts at config.brk */
+	struct quire_mm_figures figures;
+};
+
+/* ---- mm.c */
+
+/* NULL where frames are lacking; family 0: a new one. */
+struct quire_mm *qr_mm_new(struct quire_vm *vm, const struct quire_mm_config *config,
+			   uint32_t family);
+void qr_mm_delete(struct quire_mm *mm);
+
+/* ---- mm_areas.c */
+
+/* What is to become part of the space, or to change. */
+struct qr_proposal {
+	uint64_t start, end;
+	uint32_t prot, marks;
+	uint64_t offset;
+	uint32_t anon, object;
+	bool is_forked;	  /* anon is a forked child's, and this is copied from it */
+	bool only_extend; /* brk: nothing is joined behind it */
+	bool is_free;	  /* mmap: nothing is there */
+};
+
+static inline uint64_t qr_pages(uint64_t bytes)
+{
+	return bytes >> QUIRE_PAGE_SHIFT;
+}
+
+struct quire_area *qr_mm_area(struct quire_mm *mm, uint64_t va);
+struct quire_area *qr_mm_before(struct quire_mm *mm, uint64_t va);
+struct quire_area *qr_mm_from(struct quire_mm *mm, uint64_t va);
+/* A new area where nothing is: joined with its neighbours where they allow it. */
+struct quire_area *qr_mm_add(struct quire_mm *mm, const struct qr_proposal *p);
+/* The same, joined with nothing: a copy of an area is an area. */
+struct quire_area *qr_mm_copy_in(struct quire_mm *mm, const struct qr_proposal *p);
+/* The part [start, end) of area gets prot and marks: joined, or split off.  Three records
+ * are reserved. */
+struct quire_area *qr_mm_modify(struct quire_mm *mm, struct quire_area *area,
+				uint64_t start, uint64_t end, uint32_t prot,
+				uint32_t marks);
+/* Cuts area in two at va, which lies inside; returns the upper part. */
+struct quire_area *qr_mm_split(struct quire_mm *mm, struct quire_area *area, uint64_t va);
+/* Takes the record out; pages are gone or elsewhere. */
+void qr_mm_forget(struct quire_mm *mm, struct quire_area *area);
+/* The area starts lower from now on. */
+void qr_mm_grow_down(struct quire_mm *mm, struct quire_area *area, uint64_t start);
+/* The id under which the area's anonymous pages are known; made where it has none. */
+void qr_mm_prepare_anon(struct quire_mm *mm, struct quire_area *area);
+/* Records for nr more areas, reclaiming for them if need be: the next so many cannot fail. */
+bool qr_mm_reserve(struct quire_mm *mm, uint32_t nr);
+
+static inline uint32_t qr_mm_nr_areas(const struct quire_mm *mm)
+{
+	return qr_areas_count(&mm->areas);
+}
+
+static inline bool qr_area_is(const struct quire_area *area, uint32_t marks)
+{
+	return (area->marks & marks) == marks;
+}
+
+/* ---- mm_commit.c */
+
+/* Whether so many pages more may be charged. */
+bool qr_vm_may_charge(const struct quire_vm *vm, int64_t pages);
+bool qr_vm_charge(struct quire_vm *vm, uint64_t pages);
+void qr_vm_uncharge(struct quire_vm *vm, uint64_t pages);
+uint64_t qr_vm_commit_limit(const struct quire_vm *vm);
+/* Whether areas of that kind may grow by so many pages. */
+bool qr_mm_may_expand(const struct quire_mm *mm, uint32_t prot, uint32_t marks,
+		      int64_t pages);
+bool qr_mm_may_lock(const struct quire_mm *mm, uint32_t marks, uint64_t pages);
+/* Counts pages of such an area in (or, negative, out). */
+void qr_mm_account(struct quire_mm *mm, uint32_t prot, uint32_t marks, int64_t pages);
+
+/* ---- mm_place.c */
+
+/* As Linux's get_unmapped_area. */
+enum quire_status qr_mm_place(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
+			      bool fixed, uint64_t *out);
+/* Where an area's addresses begin, the gap below a stack included. */
+uint64_t qr_area_gap_start(const struct quire_mm *mm, const struct quire_area *area);
+
+/* ---- mm_map.c */
+
+/* [start, end) loses its areas and pages.  QUIRE_NO_MEMORY: nothing changed. */
+enum quire_status qr_mm_unmap_range(struct quire_mm *mm, uint64_t start, uint64_t end);
+
+/* ---- mm_fault.c */
+
+/* Brings in the pages of [start, end), as far as that goes; false where it did not, and
+ * ignore was not said. */
+enum quire_status qr_mm_populate(struct quire_mm *mm, uint64_t start, uint64_t end,
+				 bool ignore);
+/* The same for a part of one area, for reading or writing as want says. */
+enum quire_status qr_mm_populate_part(struct quire_mm *mm, uint64_t start, uint64_t end,
+				      bool for_write);
+
+/* ---- mm_pages.c */
+
+/* A frame for a page; the caller says whose. */
+bool qr_vm_take(struct quire_vm *vm, quire_pfn *out);
+/* One entry less names it. */
+void qr_vm_put(struct quire_vm *vm, quire_pfn pfn);
+/* Empties the entries of [start, end), and flushes. */
+void qr_mm_zap(struct quire_mm *mm, uint64_t start, uint64_t end);
+/* The leaf of va, made if need be; false where no frame can be had. */
+bool qr_mm_leaf(struct quire_mm *mm, uint64_t va, struct qr_leaf *out);
+void qr_mm_flush(struct quire_mm *mm, uint64_t start, uint64_t end);
+/* Sets the entry of va, and accounts for the old one and the new. */
+void qr_mm_set(struct quire_mm *mm, struct qr_leaf *leaf, uint64_t va, quire_entry e);
+/* The flags of entries in such an area, as far as protection decides them. */
+uint64_t qr_area_flags(const struct quire_area *area);
+/* Protections of the present entries of [start, end) as the area has them now. */
+void qr_mm_reprotect(struct quire_mm *mm, const struct quire_area *area, uint64_t start,
+		     uint64_t end);
+/* Takes one area's mark off its object, and the object away with the last. */
+void qr_vm_put_object(struct quire_vm *vm, uint32_t number);
+/* Drops what the object has at [first, last). */
+void qr_object_truncate(struct quire_vm *vm, struct quire_object *object, uint64_t first,
+			uint64_t last);
+
+/* ---- mm_rmap.c */
+
+/* Calls visit for every entry that names the frame, until it says false. */
+typedef bool qr_rmap_visit_fn(void *ctx, struct quire_mm *mm,
+			      const struct quire_area *area, const struct qr_leaf *leaf,
+			      uint32_t index);
+void qr_rmap_walk(struct quire_vm *vm, quire_pfn pfn, qr_rmap_visit_fn *visit, void *ctx);
+
+static inline bool qr_is_private(const struct quire_area *area)
+{
+	return (area->marks & QUIRE_AREA_SHARED) == 0;
+}
+
+static inline void qr_mm_enter(struct quire_mm *mm)
+{
+	qr_lock(&mm->vm->turn);
+	qr_lock(&mm->vm->inner);
+}
+
+static inline void qr_mm_leave(struct quire_mm *mm)
+{
+	qr_unlock(&mm->vm->inner);
+	qr_unlock(&mm->vm->turn);
+}
+
+#endif

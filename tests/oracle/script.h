@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* script.h - a random script of memory calls, and what each came to.
+ *
+ * Model.  A script is run twice: by the host's Linux as system calls of a child process,
+ * and by the core on the software machine.  Both have the same *arena*: a range of
+ * addresses with nothing in it, nothing free around it, and the break inside.  After each
+ * step both say what it returned, how many minor faults it took, and which areas the
+ * arena has; these must agree.  Addresses in results are relative to the arena.
+ *
+ * A forked child runs the steps up to STEP_EXIT, then its parent goes on behind.
+ */
+#ifndef QUIRE_TESTS_ORACLE_SCRIPT_H
+#define QUIRE_TESTS_ORACLE_SCRIPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ARENA_BASE  0x200000000000ull
+#define ARENA_PAGES 2048u
+#define ARENA_BYTES ((uint64_t)ARENA_PAGES << 12)
+#define ARENA_BRK   (ARENA_BASE + 16 * 4096)
+
+#define SCRIPT_STEPS 32u
+#define RESULT_AREAS 48u
+#define INCORE_PAGES 64u
+
+/* Limits of the processes, bytes. */
+#define LIMIT_LOCKED (96u * 4096)
+#define LIMIT_STACK  (64u * 4096)
+
+enum step_kind {
+	STEP_MAP,
+	STEP_UNMAP,
+	STEP_PROTECT,
+	STEP_REMAP,
+	STEP_BRK,
+	STEP_ADVISE,
+	STEP_LOCK,
+	STEP_UNLOCK,
+	STEP_LOCK_ALL,
+	STEP_UNLOCK_ALL,
+	STEP_INCORE,
+	STEP_SYNC,
+	STEP_LOAD,
+	STEP_STORE,
+	STEP_FORK,
+	STEP_EXIT,
+	STEP_KINDS,
+};
+
+/* Arguments as the system call's, flags and advice by Linux's numbers. */
+struct step {
+	enum step_kind kind;
+	uint32_t prot, flags;
+	uint64_t addr, bytes, new_bytes, target;
+	uint64_t value; /* of a store */
+};
+
+struct script {
+	uint64_t seed;
+	uint32_t nr_steps;
+	bool has_brk;
+	struct step steps[SCRIPT_STEPS];
+};
+
+struct result_area {
+	uint32_t start, end; /* pages of the arena */
+	uint32_t prot;	     /* 1 read, 2 write, 4 execute, 8 shared */
+	uint32_t offset;     /* pages, of shared ones */
+};
+
+struct result {
+	int64_t value; /* an address relative to the arena, or -errno; a load's bytes */
+	int64_t fault; /* of an access: 0, or the signal and si_code */
+	uint64_t incore;
+	uint32_t minor;
+	uint32_t nr_areas;
+	bool was_run;
+	bool is_known; /* of the core: from the next step on a known difference shows */
+	struct result_area areas[RESULT_AREAS];
+};
+
+struct script script_make(uint64_t seed, bool has_brk);
+void script_print_step(const struct step *step);
+
+/* soft.c: by the core; NULL or what was wrong with it. */
+struct soft_side;
+struct soft_side *soft_side_new(void);
+void soft_side_delete(struct soft_side *side);
+const char *soft_side_run(struct soft_side *side, const struct script *script,
+			  struct result *results, bool validate_each);
+
+/* host.c: by the host, in a child process that stays. */
+struct host_side;
+#define HOST_BATCH 32u
+struct host_side *host_side_new(void);
+void host_side_delete(struct host_side *side);
+/* Whether the child's break could be moved into the arena. */
+bool host_side_has_brk(const struct host_side *side);
+/* Up to HOST_BATCH scripts; results of script i at results[i * SCRIPT_STEPS]; false where
+ * the child died. */
+bool host_side_run(struct host_side *side, const struct script *scripts, uint32_t nr,
+		   struct result *results);
+
+#endif

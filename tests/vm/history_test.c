@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/* history_test.c - random histories of several processes against a naive model, with
+ * everything validated after every step.
+ *
+ * The model is a word a page and process: what kind of page it is, and its contents.
+ * QUIRE_SEEDS=n runs n seeds, from QUIRE_SEED_FIRST on.
+ */
+#include "tests/vm/rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define SEEDS	  6u
+#define STEPS	  500u
+#define PAGES	  700u
+#define PROCESSES 5u
+#define OBJECTS	  64u
+#define WORD	  136u /* the word of a page that is looked at */
+#define RW	  (QUIRE_READ | QUIRE_WRITE)
+
+struct page {
+	bool is_mapped, is_readonly;
+	uint32_t object; /* 0: private */
+	uint32_t index;	 /* in the object */
+	uint64_t value;
+};
+
+struct process {
+	struct quire_mm *mm;
+	struct page pages[PAGES];
+};
+
+struct history {
+	struct rig rig;
+	uint64_t state;
+	struct process processes[PROCESSES];
+	uint64_t objects[OBJECTS][PAGES];
+	uint32_t nr_objects;
+};
+
+static uint64_t next(struct history *h)
+{
+	uint64_t z = h->state += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+static uint32_t below(struct history *h, uint32_t n)
+{
+	return (uint32_t)(next(h) % n);
+}
+
+static uint64_t va_of(uint32_t page)
+{
+	return RIG_BASE + (1024 + page) * PAGE;
+}
+
+static uint64_t *word_of(struct history *h, struct page *page)
+{
+	return page->object == 0 ? &page->value : &h->objects[page->object][page->index];
+}
+
+static struct process *somebody(struct history *h)
+{
+	for (;;) {
+		struct process *p = &h->processes[below(h, PROCESSES)];
+
+		if (p->mm != NULL)
+			return p;
+	}
+}
+
+static void range(struct history *h, uint32_t *first, uint32_t *nr)
+{
+	*first = below(h, PAGES);
+	*nr = 1 + below(h, below(h, 3) == 0 ? 200 : 20);
+	if (*nr > PAGES - *first)
+		*nr = PAGES - *first;
+}
+
+static void do_map(struct history *h, struct process *p)
+{
+	bool shared = below(h, 4) == 0 && h->nr_objects + 1 < OBJECTS;
+	uint32_t flags = QUIRE_MM_FIXED | (shared ? QUIRE_MM_SHARED : QUIRE_MM_PRIVATE);
+	uint32_t first, nr, object = 0;
+	uint64_t at;
+
+	range(h, &first, &nr);
+	assert_int_equal(quire_mm_map(p->mm, va_of(first), nr * PAGE, RW, flags, &at),
+			 QUIRE_OK);
+	if (shared)
+		object = ++h->nr_objects;
+	for (uint32_t i = 0; i < nr; i++)
+		p->pages[first + i] =
+			(struct page){.is_mapped = true, .object = object, .index = i};
+}
+
+static void do_unmap(struct history *h, struct process *p)
+{
+	uint32_t first, nr;
+
+	range(h, &first, &nr);
+	assert_int_equal(quire_mm_unmap(p->mm, va_of(first), nr * PAGE), QUIRE_OK);
+	for (uint32_t i = 0; i < nr; i++)
+		p->pages[first + i] = (struct page){0};
+}
+
+static void do_forget(struct history *h, struct process *p)
+{
+	uint32_t first, nr;
+
+	range(h, &first, &nr);
+	(void)quire_mm_advise(p->mm, va_of(first), nr * PAGE, QUIRE_MM_DONTNEED);
+	for (uint32_t i = 0; i < nr; i++)
+		if (p->pages[first + i].object == 0)
+			p->pages[first + i].value = 0;
+}
+
+static void do_protect(struct history *h, struct process *p)
+{
+	bool readonly = below(h, 2) == 0;
+	uint32_t first, nr;
+
+	range(h, &first, &nr);
+	(void)quire_mm_protect(p->mm, va_of(first), nr * PAGE,
+			       readonly ? QUIRE_READ : RW);
+	for (uint32_t i = 0; i < nr && p->pages[first + i].is_mapped; i++)
+		p->pages[first + i].is_readonly = readonly;
+}
+
+/* Moves a range that is all mapped and ends before its target begins. */
+static void do_move(struct history *h, struct process *p)
+{
+	uint32_t first, nr, to = below(h, PAGES);
+	uint64_t at;
+
+	range(h, &first, &nr);
+	for (uint32_t i = 0; i < nr; i++)
+		if (!p->pages[first + i].is_mapped)
+			return;
+	if (to + nr > PAGES || (to < first + nr && first < to + nr))
+		return;
+	assert_int_equal(quire_mm_remap(p->mm, va_of(first), nr * PAGE, nr * PAGE,
+					QUIRE_REMAP_MAYMOVE | QUIRE_REMAP_FIXED,
+					va_of(to), &at),
+			 QUIRE_OK);
+	for (uint32_t i = 0; i < nr; i++) {
+		p->pages[to + i] = p->pages[first + i];
+		p->pages[first + i] = (struct page){0};
+	}
+}
+
+static void do_access(struct history *h, struct process *p, uint32_t n)
+{
+	struct page *page = &p->pages[n];
+	bool write = below(h, 2) == 0;
+	uint64_t va = va_of(n) + WORD, value = next(h);
+	enum quire_status status = write ? rig_store(&h->rig, p->mm, va, value)
+					 : rig_load(&h->rig, p->mm, va, &value);
+
+	if (!page->is_mapped || (write && page->is_readonly)) {
+		assert_int_equal(status, QUIRE_FAULT);
+		assert_int_equal(rig_fault.kind, page->is_mapped ? QUIRE_FAULT_ACCERR
+								 : QUIRE_FAULT_MAPERR);
+		return;
+	}
+	assert_int_equal(status, QUIRE_OK);
+	if (write)
+		*word_of(h, page) = value;
+	else
+		assert_int_equal(value, *word_of(h, page));
+}
+
+static void do_accesses(struct history *h, struct process *p)
+{
+	uint32_t first, nr;
+
+	range(h, &first, &nr);
+	for (uint32_t i = 0; i < nr; i++)
+		do_access(h, p, first + i);
+}
+
+static void do_fork(struct history *h, struct process *p)
+{
+	for (uint32_t i = 0; i < PROCESSES; i++) {
+		struct process *child = &h->processes[i];
+
+		if (child->mm != NULL)
+			continue;
+		*child = *p;
+		assert_int_equal(quire_mm_fork(p->mm, &child->mm), QUIRE_OK);
+		return;
+	}
+}
+
+static void do_exit(struct history *h, struct process *p)
+{
+	uint32_t nr = 0;
+
+	for (uint32_t i = 0; i < PROCESSES; i++)
+		nr += h->processes[i].mm != NULL;
+	if (nr == 1)
+		return;
+	quire_mm_destroy(p->mm);
+	p->mm = NULL;
+}
+
+/* The MMU's walk and the core's own say the same of every page, and nothing can be written
+ * that the model forbids. */
+static void compare_walks(struct history *h, struct process *p)
+{
+	const uint64_t frame_bits = (1ull << 55) - 1;
+
+	for (uint32_t i = 0; i < PAGES; i++) {
+		uint64_t word = quire_report_pagemap(p->mm, va_of(i));
+		bool is_writable = false;
+		quire_pfn frame = {0};
+		bool found = qr_computer_look(h->rig.computer, p->mm, va_of(i), &frame,
+					      &is_writable);
+
+		assert_int_equal(found, word >> 63);
+		if (!found)
+			continue;
+		assert_int_equal(frame.n, word & frame_bits);
+		assert_true(p->pages[i].is_mapped);
+		assert_false(is_writable && p->pages[i].is_readonly);
+	}
+}
+
+static void step(struct history *h)
+{
+	struct process *p = somebody(h);
+	uint32_t kind = below(h, 20);
+
+	if (kind < 3)
+		do_map(h, p);
+	else if (kind < 4)
+		do_unmap(h, p);
+	else if (kind < 5)
+		do_protect(h, p);
+	else if (kind < 7)
+		do_move(h, p);
+	else if (kind < 8)
+		do_forget(h, p);
+	else if (kind < 9)
+		do_fork(h, p);
+	else if (kind < 10)
+		below(h, 2) == 0 ? do_exit(h, p) : do_accesses(h, p);
+	else
+		do_accesses(h, p);
+	rig_validate(&h->rig);
+	compare_walks(h, somebody(h));
+}
+
+static void run(uint64_t seed, enum quire_swap_mode swap)
+{
+	struct qr_computer_config config = {
+		.soft = {.nr_frames = swap == QUIRE_SWAP_NONE ? 8192 : 900,
+			 .nr_disks = 4,
+			 .disk_extents = 4096},
+		.vm = {.swap = swap, .overcommit = QUIRE_OVERCOMMIT_ALWAYS},
+		.nr_cpus = 1,
+	};
+	struct history *h = calloc(1, sizeof(*h));
+
+	assert_non_null(h);
+	printf("seed %llu, swap %u\n", (unsigned long long)seed, (unsigned)swap);
+	h->state = seed;
+	rig_open(&h->rig, config);
+	h->processes[0].mm = rig_mm(&h->rig);
+	for (uint32_t i = 0; i < STEPS; i++)
+		step(h);
+	for (uint32_t i = 0; i < PROCESSES; i++)
+		if (h->processes[i].mm != NULL)
+			quire_mm_destroy(h->processes[i].mm);
+	rig_close(&h->rig);
+	free(h);
+}
+
+static uint64_t setting(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text == NULL ? otherwise : strtoull(text, NULL, 10);
+}
+
+static void histories(void **state)
+{
+	enum quire_swap_mode swap = *(enum quire_swap_mode *)*state;
+	uint64_t first = setting("QUIRE_SEED_FIRST", 1);
+	uint64_t nr = setting("QUIRE_SEEDS", SEEDS);
+
+	for (uint64_t seed = first; seed < first + nr; seed++)
+		run(seed, swap);
+}
+
+int main(void)
+{
+	static enum quire_swap_mode none = QUIRE_SWAP_NONE, file = QUIRE_SWAP_FILE;
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_prestate(histories, &none),
+		cmocka_unit_test_prestate(histories, &file),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
