@@ -51,8 +51,9 @@ static void free_neighbours(struct quire_buddy *buddy, uint32_t first, uint32_t 
 				end - first >= 2u << order;)
 			order++;
 		for (uint32_t i = 1; i < 1u << order; i++)
-			buddy->frames[first + i].use = QUIRE_FRAME_TAIL;
-		buddy->frames[first].order = order & 63u;
+			qr_frame_set_head(&buddy->frames[first + i], QUIRE_FRAME_TAIL);
+		qr_frame_set_head(&buddy->frames[first],
+				  qr_head_of(QUIRE_FRAME_CACHED, order, 0));
 		qr_buddy_free(buddy, (quire_pfn){first});
 	}
 }
@@ -157,8 +158,9 @@ static uint32_t take_batch(struct quire_zone *zone, uint32_t group, uint32_t nr,
 			struct quire_frame *frame = &buddy->frames[pfn.n + i];
 
 			if (size > 1)
-				frame->order = 0;
-			frame->use = QUIRE_FRAME_CACHED;
+				qr_frame_set_head(frame, QUIRE_FRAME_CACHED);
+			else
+				qr_frame_set_use(frame, QUIRE_FRAME_CACHED);
 			/* Downwards, since the last of a list is taken first. */
 			frames[taken + i] = pfn.n + zone->base + (size - 1 - i);
 		}
