@@ -24,7 +24,7 @@ static enum quire_zone_kind highest_zone(const struct quire_frames *f, uint32_t 
 {
 	if ((flags & QUIRE_ALLOC_DMA) != 0)
 		return QUIRE_ZONE_DMA;
-	if ((flags & QUIRE_ALLOC_HIGHMEM) != 0 && f->zones[QUIRE_ZONE_HIGHMEM].exists)
+	if ((flags & QUIRE_ALLOC_HIGH) != 0 && f->zones[QUIRE_ZONE_HIGHMEM].exists)
 		return QUIRE_ZONE_HIGHMEM;
 	return QUIRE_ZONE_NORMAL;
 }
@@ -257,7 +257,7 @@ static enum mark last_mark(uint32_t flags)
 {
 	if ((flags & QUIRE_ALLOC_RESERVE) != 0)
 		return MARK_NONE;
-	return (flags & QUIRE_ALLOC_HIGH) != 0 ? MARK_HALF : MARK_MIN;
+	return (flags & QUIRE_ALLOC_URGENT) != 0 ? MARK_HALF : MARK_MIN;
 }
 
 /* Below low the daemon is woken and callers go on to min; below that, what lies idle on
