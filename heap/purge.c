@@ -19,8 +19,8 @@
 
 #include <time.h>
 
-/* 256 KiB: below this nothing is worth a system call. */
-#define FLOOR_PAGES 64u
+/* 64 KiB, a span: below this nothing is worth a system call. */
+#define FLOOR_PAGES 16u
 #define REGRET_MS   1000u
 /* Page transfers between two looks at the clock. */
 #define LOOK_PAGES 256u
