@@ -24,7 +24,7 @@ static enum quire_zone_kind highest_zone(const struct quire_frames *f, uint32_t 
 {
 	if ((flags & QUIRE_ALLOC_DMA) != 0)
 		return QUIRE_ZONE_DMA;
-	if ((flags & QUIRE_ALLOC_HIGHMEM) != 0 && f->zones[QUIRE_ZONE_HIGHMEM].exists)
+	if ((flags & QUIRE_ALLOC_HIGH) != 0 && f->zones[QUIRE_ZONE_HIGHMEM].exists)
 		return QUIRE_ZONE_HIGHMEM;
 	return QUIRE_ZONE_NORMAL;
 }
@@ -51,8 +51,9 @@ static void free_neighbours(struct quire_buddy *buddy, uint32_t first, uint32_t 
 				end - first >= 2u << order;)
 			order++;
 		for (uint32_t i = 1; i < 1u << order; i++)
-			buddy->frames[first + i].use = QUIRE_FRAME_TAIL;
-		buddy->frames[first].order = order & 63u;
+			qr_frame_set_head(&buddy->frames[first + i], QUIRE_FRAME_TAIL);
+		qr_frame_set_head(&buddy->frames[first],
+				  qr_head_of(QUIRE_FRAME_CACHED, order, 0));
 		qr_buddy_free(buddy, (quire_pfn){first});
 	}
 }
@@ -157,8 +158,9 @@ static uint32_t take_batch(struct quire_zone *zone, uint32_t group, uint32_t nr,
 			struct quire_frame *frame = &buddy->frames[pfn.n + i];
 
 			if (size > 1)
-				frame->order = 0;
-			frame->use = QUIRE_FRAME_CACHED;
+				qr_frame_set_head(frame, QUIRE_FRAME_CACHED);
+			else
+				qr_frame_set_use(frame, QUIRE_FRAME_CACHED);
 			/* Downwards, since the last of a list is taken first. */
 			frames[taken + i] = pfn.n + zone->base + (size - 1 - i);
 		}
@@ -255,7 +257,7 @@ static enum mark last_mark(uint32_t flags)
 {
 	if ((flags & QUIRE_ALLOC_RESERVE) != 0)
 		return MARK_NONE;
-	return (flags & QUIRE_ALLOC_HIGH) != 0 ? MARK_HALF : MARK_MIN;
+	return (flags & QUIRE_ALLOC_URGENT) != 0 ? MARK_HALF : MARK_MIN;
 }
 
 /* Below low the daemon is woken and callers go on to min; below that, what lies idle on

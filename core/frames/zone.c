@@ -210,7 +210,7 @@ static inline uint32_t kept_back(const struct quire_zone *zone, uint32_t flags)
 {
 	if ((flags & QUIRE_ALLOC_RESERVE) != 0)
 		return 0;
-	return (flags & QUIRE_ALLOC_HIGH) != 0 ? zone->min / 2 : zone->min;
+	return (flags & QUIRE_ALLOC_URGENT) != 0 ? zone->min / 2 : zone->min;
 }
 
 static inline bool may_take(struct quire_zone *zone, uint32_t nr, uint32_t flags)
