@@ -116,7 +116,7 @@ static void free_any(struct sim *sim)
 
 double qr_sim_pairs(double used, uint64_t seed)
 {
-	static const uint32_t events = 60000000, settling = 4000000;
+	static const uint32_t events = 40000000, settling = 4000000;
 	struct sim *sim = sim_new(&qr_sim_systems[QR_SIM_BINARY], seed);
 	uint64_t nr_pairs = 0;
 	double time = 0;
@@ -156,7 +156,7 @@ static uint32_t draw(struct sim *sim, enum qr_sim_sizes sizes)
 bool qr_sim_fill(const struct qr_sim_system *system, enum qr_sim_sizes sizes,
 		 uint64_t seed, struct qr_sim_fragmentation *out)
 {
-	static const uint32_t requests = 2000000, settling = 200000;
+	static const uint32_t requests = 1000000, settling = 100000;
 	struct sim *sim = sim_new(system, seed);
 	struct qr_sim_fragmentation sum = {0};
 	double nr = requests - settling;

@@ -85,15 +85,15 @@ void *qr_heap_calloc(size_t nr, size_t bytes)
 
 void *qr_heap_aligned(size_t align, size_t bytes)
 {
-	if (align <= QR_QUANTUM)
-		return qr_alloc(bytes);
-	/* Spans begin on a page, so a slot has the alignment that its size has. */
-	if (align > QR_PAGE_BYTES || bytes > QR_SMALL_MAX)
-		return alloc_large(bytes, align);
-	/* A class is a multiple of its step, and a multiple of align that is rounded up to
-	 * a class stays one, as both are powers of two. */
-	bytes = bytes != 0 ? (bytes + align - 1) & ~(align - 1) : align;
-	return qr_alloc_class(qr_class_of(bytes));
+	/* Spans begin on a page, so a slot has the alignment that its size has.  A class is
+	 * a multiple of its step, and a multiple of align that is rounded up to a class
+	 * stays one, as both are powers of two. */
+	if (QR_LIKELY(align <= QR_PAGE_BYTES && bytes <= QR_SMALL_MAX)) {
+		if (align > QR_QUANTUM)
+			bytes = bytes != 0 ? (bytes + align - 1) & ~(align - 1) : align;
+		return qr_alloc_class(qr_class_of(bytes));
+	}
+	return alloc_large(bytes, align);
 }
 
 /* The span of a block that is in use as far as can be told; ends the process if there

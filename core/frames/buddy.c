@@ -57,21 +57,6 @@ uint32_t qr_buddy_order(const struct quire_buddy *buddy, uint32_t nr)
 	return low < buddy->nr_orders ? low : QUIRE_NO_ORDER;
 }
 
-bool qr_buddy_alloc(struct quire_buddy *buddy, uint32_t order, uint32_t group,
-		    quire_pfn *out)
-{
-	QUIRE_ASSERT(order < buddy->nr_orders);
-	return buddy->ops->alloc(buddy, order, group, out);
-}
-
-void qr_buddy_free(struct quire_buddy *buddy, quire_pfn pfn)
-{
-	QUIRE_ASSERT(pfn.n < buddy->nr_frames);
-	QUIRE_ASSERT(buddy->frames[pfn.n].use > QUIRE_FRAME_FREE);
-	QUIRE_ASSERT(buddy->frames[pfn.n].order < buddy->nr_orders);
-	buddy->ops->free(buddy, pfn);
-}
-
 static bool is_inside(const struct quire_frame *frame)
 {
 	return frame->use == QUIRE_FRAME_TAIL ||

@@ -26,6 +26,7 @@
 #ifndef QUIRE_CORE_FRAMES_BUDDY_H
 #define QUIRE_CORE_FRAMES_BUDDY_H
 
+#include "core/base/assert.h"
 #include "core/frames/frame.h"
 
 #define QUIRE_NO_FRAME UINT32_MAX
@@ -92,7 +93,7 @@ struct quire_buddy {
 	_Atomic uint8_t *groups;
 	uint64_t filled[QUIRE_GROUPS]; /* bit k: list k is not empty */
 	uint32_t sizes[QUIRE_ORDERS_MAX];
-	uint32_t heads[QUIRE_GROUPS][QUIRE_ORDERS_MAX]; /* QUIRE_NO_FRAME: empty */
+	uint32_t heads[QUIRE_GROUPS][QUIRE_ORDERS_MAX + 2]; /* QUIRE_NO_FRAME: empty */
 };
 
 struct quire_buddy_config {
@@ -112,10 +113,23 @@ void qr_buddy_add(struct quire_buddy *buddy, uint32_t first, uint32_t end);
 uint32_t qr_buddy_order(const struct quire_buddy *buddy, uint32_t nr);
 /* A block of at least that order, TAKEN; its record says which; false when there is none.
  * A system whose blocks split unevenly may have only a larger one to give. */
-bool qr_buddy_alloc(struct quire_buddy *buddy, uint32_t order, uint32_t group,
-		    quire_pfn *out);
+static inline bool qr_buddy_alloc(struct quire_buddy *buddy, uint32_t order,
+				  uint32_t group, quire_pfn *out)
+{
+	QUIRE_ASSERT(order < buddy->nr_orders);
+	return buddy->ops->alloc(buddy, order, group, out);
+}
 /* Gives back a block as it was taken; its record has the order and the tag still. */
-void qr_buddy_free(struct quire_buddy *buddy, quire_pfn pfn);
+static inline void qr_buddy_free(struct quire_buddy *buddy, quire_pfn pfn)
+{
+	uint32_t head;
+
+	QUIRE_ASSERT(pfn.n < buddy->nr_frames);
+	head = qr_frame_head(&buddy->frames[pfn.n]);
+	QUIRE_ASSERT((head & QUIRE_HEAD_USE) > QUIRE_FRAME_FREE);
+	QUIRE_ASSERT(qr_head_order(head) < buddy->nr_orders);
+	buddy->ops->free(buddy, pfn);
+}
 
 /* The number of the first frame of the block, free or taken, that frame n lies in. */
 uint32_t qr_buddy_head(const struct quire_buddy *buddy, uint32_t n);

@@ -36,8 +36,7 @@ static bool alloc(struct quire_buddy *buddy, uint32_t order, uint32_t group,
 	uint32_t n;
 
 	if (k != QUIRE_NO_ORDER) {
-		n = buddy->heads[group][k];
-		qr_list_remove(buddy, n, k);
+		n = qr_list_pop(buddy, group, k);
 	} else {
 		n = qr_buddy_borrow(buddy, order, group);
 		if (n == QUIRE_NO_FRAME)
@@ -48,22 +47,19 @@ static bool alloc(struct quire_buddy *buddy, uint32_t order, uint32_t group,
 		k--;
 		qr_list_push(buddy, n + (1u << k), k, 0);
 	}
-	buddy->frames[n].use = QUIRE_FRAME_TAKEN;
-	buddy->frames[n].order = order & 63u;
+	qr_frame_set_head(&buddy->frames[n], qr_head_of(QUIRE_FRAME_TAKEN, order, 0));
 	buddy->nr_free -= 1u << order;
 	*out = (quire_pfn){n};
 	return true;
 }
 
 /* Frees the block at n, whose frames are TAIL. */
-static void merge(struct quire_buddy *buddy, uint32_t n, uint32_t order)
+static inline void merge(struct quire_buddy *buddy, uint32_t n, uint32_t order)
 {
-	while (order + 1 < buddy->nr_orders) {
-		uint32_t other = n ^ (1u << order);
+	uint32_t highest = buddy->nr_orders - 1;
 
-		if (!qr_is_free_block(buddy, other, order))
-			break;
-		qr_list_remove(buddy, other, order);
+	while (order < highest && qr_is_free_block(buddy, n ^ (1u << order), order)) {
+		qr_list_remove(buddy, n ^ (1u << order), order);
 		n &= ~(1u << order);
 		order++;
 	}
@@ -73,10 +69,10 @@ static void merge(struct quire_buddy *buddy, uint32_t n, uint32_t order)
 static void free_block(struct quire_buddy *buddy, quire_pfn pfn)
 {
 	struct quire_frame *frame = &buddy->frames[pfn.n];
-	uint32_t order = frame->order;
+	uint32_t order = qr_head_order(qr_frame_head(frame));
 
 	QUIRE_ASSERT((pfn.n & ((1u << order) - 1)) == 0);
-	frame->use = QUIRE_FRAME_TAIL;
+	qr_frame_set_head(frame, qr_head_of(QUIRE_FRAME_TAIL, order, 0));
 	buddy->nr_free += 1u << order;
 	merge(buddy, pfn.n, order);
 }

@@ -54,17 +54,14 @@ static inline uint32_t qr_group_of(const struct quire_buddy *buddy, uint32_t n)
 static inline void qr_list_push(struct quire_buddy *buddy, uint32_t n, uint32_t order,
 				uint32_t tag)
 {
+	struct quire_frame *frame = &buddy->frames[n];
 	uint32_t group = qr_group_of(buddy, n);
 	uint32_t next = buddy->heads[group][order];
 
-	buddy->frames[n] = (struct quire_frame){
-		.use = QUIRE_FRAME_FREE,
-		.order = order & 63u,
-		.tag = tag & 63u,
-		.group = (uint16_t)group,
-		.next = next,
-		.prev = QUIRE_NO_FRAME,
-	};
+	qr_frame_set_head(frame, qr_head_of(QUIRE_FRAME_FREE, order, tag));
+	frame->group = (uint16_t)group;
+	frame->next = next;
+	frame->prev = QUIRE_NO_FRAME;
 	if (next != QUIRE_NO_FRAME)
 		buddy->frames[next].prev = n;
 	else
@@ -87,7 +84,23 @@ static inline void qr_list_remove(struct quire_buddy *buddy, uint32_t n, uint32_
 		if (frame->next == QUIRE_NO_FRAME)
 			buddy->filled[group] &= ~(1ull << order);
 	}
-	frame->use = QUIRE_FRAME_TAIL;
+	qr_frame_set_use(frame, QUIRE_FRAME_TAIL);
+}
+
+/* The first block of a list that is not empty, off it; otherwise as qr_list_remove(). */
+static inline uint32_t qr_list_pop(struct quire_buddy *buddy, uint32_t group,
+				   uint32_t order)
+{
+	uint32_t n = buddy->heads[group][order];
+	uint32_t next = buddy->frames[n].next;
+
+	buddy->heads[group][order] = next;
+	if (next != QUIRE_NO_FRAME)
+		buddy->frames[next].prev = QUIRE_NO_FRAME;
+	else
+		buddy->filled[group] &= ~(1ull << order);
+	qr_frame_set_use(&buddy->frames[n], QUIRE_FRAME_TAIL);
+	return n;
 }
 
 static inline bool qr_is_free_block(const struct quire_buddy *buddy, uint32_t n,

@@ -62,8 +62,7 @@ bool qr_typed_alloc(struct quire_buddy *buddy, uint32_t order, uint32_t group,
 	uint32_t n;
 
 	if (k != QUIRE_NO_ORDER) {
-		n = buddy->heads[group][k];
-		qr_list_remove(buddy, n, k);
+		n = qr_list_pop(buddy, group, k);
 	} else {
 		n = qr_buddy_borrow(buddy, order, group);
 		if (n == QUIRE_NO_FRAME)

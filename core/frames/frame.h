@@ -68,7 +68,7 @@ static inline struct quire_frame qr_frame_peek(const struct quire_frame *frame)
 
 	return (struct quire_frame){
 		.use = head & QUIRE_HEAD_USE,
-		.order = (head & QUIRE_HEAD_ORDER) >> 4,
+		.order = head >> 4 & 63u,
 		.tag = head >> 10 & 63u,
 	};
 }
@@ -76,6 +76,17 @@ static inline struct quire_frame qr_frame_peek(const struct quire_frame *frame)
 static inline void qr_frame_set_head(struct quire_frame *frame, uint32_t head)
 {
 	atomic_store_explicit(&frame->head, (uint16_t)head, memory_order_relaxed);
+}
+
+/* A block's head. */
+static inline uint32_t qr_head_of(uint32_t use, uint32_t order, uint32_t tag)
+{
+	return use | order << 4 | tag << 10;
+}
+
+static inline uint32_t qr_head_order(uint32_t head)
+{
+	return (head & QUIRE_HEAD_ORDER) >> 4;
 }
 
 /* Changes the use alone. */
@@ -86,7 +97,9 @@ static inline void qr_frame_set_use(struct quire_frame *frame, uint32_t use)
 
 static inline bool qr_frame_is_handed_out(const struct quire_frame *frame)
 {
-	return frame->use >= QUIRE_FRAME_TABLE && frame->use <= QUIRE_FRAME_SLAB;
+	uint32_t use = qr_frame_head(frame) & QUIRE_HEAD_USE;
+
+	return use >= QUIRE_FRAME_TABLE && use <= QUIRE_FRAME_SLAB;
 }
 
 #endif

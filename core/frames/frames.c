@@ -6,16 +6,17 @@
 #include "core/frames/frames_impl.h"
 
 /* How far down an attempt may take a zone. */
-enum mark { MARK_LOW, MARK_MIN, MARK_NONE };
+enum mark { MARK_LOW, MARK_MIN, MARK_HALF, MARK_NONE };
 
 static bool is_above(const struct quire_locked_zone *z, enum mark mark, uint32_t wanted,
 		     uint32_t nr)
 {
-	uint64_t keep = 0;
+	const struct quire_zone *zone = &z->zone;
+	const uint32_t keeps[] = {zone->low, zone->min, zone->min / 2, 0};
+	uint64_t keep = keeps[mark];
 
 	if (mark != MARK_NONE)
-		keep = (uint64_t)z->reserve[wanted] +
-		       (mark == MARK_LOW ? z->zone.low : z->zone.min);
+		keep += z->reserve[wanted];
 	return qr_zone_free_frames(&z->zone) >= keep + nr;
 }
 
@@ -23,7 +24,7 @@ static enum quire_zone_kind highest_zone(const struct quire_frames *f, uint32_t 
 {
 	if ((flags & QUIRE_ALLOC_DMA) != 0)
 		return QUIRE_ZONE_DMA;
-	if ((flags & QUIRE_ALLOC_HIGH) != 0 && f->zones[QUIRE_ZONE_HIGHMEM].exists)
+	if ((flags & QUIRE_ALLOC_HIGHMEM) != 0 && f->zones[QUIRE_ZONE_HIGHMEM].exists)
 		return QUIRE_ZONE_HIGHMEM;
 	return QUIRE_ZONE_NORMAL;
 }
@@ -250,6 +251,13 @@ static bool take_from_zones(struct quire_frames *f, struct quire_cpu *cpu,
 	return false;
 }
 
+static enum mark last_mark(uint32_t flags)
+{
+	if ((flags & QUIRE_ALLOC_RESERVE) != 0)
+		return MARK_NONE;
+	return (flags & QUIRE_ALLOC_HIGH) != 0 ? MARK_HALF : MARK_MIN;
+}
+
 /* Below low the daemon is woken and callers go on to min; below that, what lies idle on
  * lists is fetched, blocks are made by moving pages, and at last memory is reclaimed. */
 static __attribute__((noinline)) bool take_slowly(struct quire_frames *f,
@@ -257,7 +265,7 @@ static __attribute__((noinline)) bool take_slowly(struct quire_frames *f,
 						  const struct request *r, quire_pfn *out)
 {
 	const struct quire_frames_config *config = &f->config;
-	enum mark mark = (r->flags & QUIRE_ALLOC_RESERVE) != 0 ? MARK_NONE : MARK_MIN;
+	enum mark mark = last_mark(r->flags);
 
 	if (take_from_zones(f, cpu, r, MARK_LOW, out))
 		return true;

@@ -14,7 +14,7 @@ bool quire_frames_alloc_run(struct quire_frames *f, enum quire_frame_use use, ui
 
 	if ((flags & QUIRE_ALLOC_DMA) != 0)
 		top = QUIRE_ZONE_DMA;
-	else if ((flags & QUIRE_ALLOC_HIGH) != 0)
+	else if ((flags & QUIRE_ALLOC_HIGHMEM) != 0)
 		top = QUIRE_ZONE_HIGHMEM;
 	for (uint32_t i = top + 1; i-- > 0 && !taken;) {
 		struct quire_locked_zone *z = &f->zones[i];

@@ -48,7 +48,7 @@ static void raise_peak(uint64_t *peak, uint64_t now)
 		*peak = now;
 }
 
-void qr_zone_account(struct quire_zone *zone)
+static inline void account(struct quire_zone *zone)
 {
 	struct quire_stats *stats = zone->stats;
 
@@ -64,6 +64,11 @@ void qr_zone_account(struct quire_zone *zone)
 	raise_peak(&stats->peak_store, stats->frames_store);
 	raise_peak(&stats->peak_table, stats->frames_table);
 	raise_peak(&stats->peak_used, stats->nr_frames - stats->frames_free);
+}
+
+void qr_zone_account(struct quire_zone *zone)
+{
+	account(zone);
 }
 
 static void set_watermarks(struct quire_zone *zone)
@@ -160,7 +165,8 @@ static uint32_t warm_pop(struct quire_zone *zone)
 {
 	uint32_t n = zone->warm_head;
 
-	QUIRE_ASSERT(zone->frames[n].use == QUIRE_FRAME_WARM);
+	QUIRE_ASSERT((qr_frame_head(&zone->frames[n]) & QUIRE_HEAD_USE) ==
+		     QUIRE_FRAME_WARM);
 	zone->warm_head = zone->frames[n].next;
 	zone->nr_warm--;
 	return n;
@@ -200,27 +206,30 @@ void qr_zone_discard(struct quire_zone *zone, uint32_t use, uint32_t first, uint
 	}
 }
 
-static uint32_t kept_back(const struct quire_zone *zone, uint32_t flags)
+static inline uint32_t kept_back(const struct quire_zone *zone, uint32_t flags)
 {
 	if ((flags & QUIRE_ALLOC_RESERVE) != 0)
 		return 0;
-	return (flags & QUIRE_ALLOC_URGENT) != 0 ? zone->min / 2 : zone->min;
+	return (flags & QUIRE_ALLOC_HIGH) != 0 ? zone->min / 2 : zone->min;
 }
 
-bool qr_zone_may_take(struct quire_zone *zone, uint32_t nr, uint32_t flags)
+static inline bool may_take(struct quire_zone *zone, uint32_t nr, uint32_t flags)
 {
-	uint64_t keep = kept_back(zone, flags);
-
-	if (qr_zone_free_frames(zone) < keep + nr) {
+	if (qr_zone_free_frames(zone) < (uint64_t)kept_back(zone, flags) + nr) {
 		zone->was_short = true;
 		return false;
 	}
 	return zone->fail_in == 0 || --zone->fail_in != 0;
 }
 
+bool qr_zone_may_take(struct quire_zone *zone, uint32_t nr, uint32_t flags)
+{
+	return may_take(zone, nr, flags);
+}
+
 /* At least one frame is free. */
-static quire_pfn take_frame(struct quire_zone *zone, enum quire_frame_use use,
-			    uint32_t flags)
+static inline quire_pfn take_frame(struct quire_zone *zone, enum quire_frame_use use,
+				   uint32_t flags)
 {
 	quire_pfn pfn;
 
@@ -240,7 +249,7 @@ bool qr_zone_alloc(struct quire_zone *zone, enum quire_frame_use use, uint32_t f
 	quire_pfn pfn;
 
 	QUIRE_ASSERT(use >= QUIRE_FRAME_TABLE && use <= QUIRE_FRAME_SLAB);
-	if (!qr_zone_may_take(zone, 1, flags))
+	if (!may_take(zone, 1, flags))
 		return false;
 	pfn = take_frame(zone, use, flags);
 	frame = &zone->frames[pfn.n];
@@ -248,21 +257,21 @@ bool qr_zone_alloc(struct quire_zone *zone, enum quire_frame_use use, uint32_t f
 	if ((flags & QUIRE_ALLOC_ZERO) != 0)
 		memset(qr_zone_address(zone, pfn), 0, QUIRE_PAGE_BYTES);
 	zone->counts[use]++;
-	qr_zone_account(zone);
+	account(zone);
 	*out = pfn;
 	return true;
 }
 
 void qr_zone_free(struct quire_zone *zone, quire_pfn pfn)
 {
-	struct quire_frame *frame = &zone->frames[pfn.n];
-	uint32_t use;
+	uint32_t head, use;
 
 	QUIRE_ASSERT(pfn.n - zone->base < zone->buddy.nr_frames);
-	use = frame->use;
-	if (!qr_frame_is_handed_out(frame))
+	head = qr_frame_head(&zone->frames[pfn.n]);
+	use = head & QUIRE_HEAD_USE;
+	if (use < QUIRE_FRAME_TABLE || use > QUIRE_FRAME_SLAB)
 		zone->port->panic(zone->port->ctx, "zone: a frame is freed twice");
-	if (frame->order != 0 && qr_zone_block_frames(zone, pfn) != 1)
+	if (qr_head_order(head) != 0 && qr_zone_block_frames(zone, pfn) != 1)
 		zone->port->panic(zone->port->ctx,
 				  "zone: a block is freed with another order");
 	zone->counts[use]--;
@@ -273,5 +282,5 @@ void qr_zone_free(struct quire_zone *zone, quire_pfn pfn)
 	} else {
 		qr_buddy_free(&zone->buddy, (quire_pfn){pfn.n - zone->base});
 	}
-	qr_zone_account(zone);
+	account(zone);
 }

@@ -16,7 +16,8 @@
  *   Z3  nr_warm <= ZONE_WARM_MAX.
  *
  * Watermarks.  A caller with no special right gets nothing that leaves free below min;
- * URGENT leaves half of that, RESERVE nothing.  The page-out daemon starts below low and stops at high.
+ * HIGH leaves half of that, RESERVE nothing.  The page-out daemon starts below low and
+ * stops at high.
  *
  * Locking.  All calls are made with the machine's lock held.
  */

@@ -36,11 +36,10 @@ uint32_t qr_zone_warm_max(const struct quire_zone *zone);
 /* Turns a TAKEN block's record into that of a block in use; order and tag stay. */
 static inline void qr_frame_hand_out(struct quire_frame *frame, uint32_t use)
 {
-	*frame = (struct quire_frame){
-		.use = use & 15u,
-		.order = frame->order,
-		.tag = frame->tag,
-	};
+	qr_frame_set_use(frame, use);
+	frame->nr_entries = 0;
+	frame->slot = 0;
+	frame->owner = 0;
 }
 
 #endif

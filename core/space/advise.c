@@ -61,7 +61,7 @@ static enum quire_status discard(struct quire_space *space, struct quire_range r
 static enum quire_status mark_reading(struct quire_space *space, struct quire_range range,
 				      uint32_t how)
 {
-	if (!qr_areas_reserve(&space->areas, 3, QUIRE_ALLOC_URGENT))
+	if (!qr_areas_reserve(&space->areas, 3, QUIRE_ALLOC_HIGH))
 		return QUIRE_NO_MEMORY;
 	mark(space, range, QUIRE_AREA_RANDOM | QUIRE_AREA_SEQUENTIAL, how);
 	return QUIRE_OK;
@@ -113,7 +113,7 @@ enum quire_status qr_space_mlock(struct quire_space *space, struct quire_range r
 		return QUIRE_NO_MEMORY;
 	if (on && space->stats->locked_bytes - had + has > qr_space_lockable(space))
 		return QUIRE_NO_MEMORY;
-	if (!qr_areas_reserve(&space->areas, 3, QUIRE_ALLOC_URGENT))
+	if (!qr_areas_reserve(&space->areas, 3, QUIRE_ALLOC_HIGH))
 		return QUIRE_NO_MEMORY;
 	mark(space, range, QUIRE_AREA_LOCKED, on ? QUIRE_AREA_LOCKED : 0);
 	space->stats->locked_bytes += has - had;

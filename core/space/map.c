@@ -159,7 +159,7 @@ enum quire_status qr_space_insert(struct quire_space *space, struct quire_range 
 	    space->stats->locked_bytes + (range.end.a - range.start.a) >
 		    qr_space_lockable(space))
 		return QUIRE_NO_MEMORY;
-	if (!qr_areas_reserve(&space->areas, 1, QUIRE_ALLOC_URGENT))
+	if (!qr_areas_reserve(&space->areas, 1, QUIRE_ALLOC_HIGH))
 		return QUIRE_NO_MEMORY;
 	status = space->port->area_set(space->port->ctx, range, prot);
 	if (status != QUIRE_OK)
@@ -255,7 +255,7 @@ enum quire_status qr_space_protect(struct quire_space *space, struct quire_range
 	qr_space_settle_turn(space, range);
 	if (!qr_space_is_covered(space, range))
 		return QUIRE_NO_MEMORY;
-	if (!qr_areas_reserve(&space->areas, 3, QUIRE_ALLOC_URGENT))
+	if (!qr_areas_reserve(&space->areas, 3, QUIRE_ALLOC_HIGH))
 		return QUIRE_NO_MEMORY;
 	status = space->port->area_set(space->port->ctx, range, prot);
 	if (status != QUIRE_OK)
@@ -283,7 +283,7 @@ static enum quire_status brk_grow(struct quire_space *space, uint64_t from, uint
 		return QUIRE_OK;
 	if (kept == NULL || (kept->marks & QUIRE_AREA_FOREIGN) == 0 || kept->end < to)
 		return QUIRE_NO_MEMORY;
-	if (!qr_areas_reserve(&space->areas, 3, QUIRE_ALLOC_URGENT))
+	if (!qr_areas_reserve(&space->areas, 3, QUIRE_ALLOC_HIGH))
 		return QUIRE_NO_MEMORY;
 	qr_areas_remove(&space->areas, from, to);
 	status = qr_space_insert(space, (struct quire_range){{from}, {to}},

@@ -37,9 +37,9 @@ static bool make_tables(struct move *m)
 		uint64_t last = (end < left.end.a ? end : left.end.a) - QUIRE_PAGE_BYTES;
 
 		if (!qr_tables_make_leaf(&m->space->tables, moved(m, first),
-					 QUIRE_ALLOC_URGENT, &new) ||
+					 QUIRE_ALLOC_HIGH, &new) ||
 		    !qr_tables_make_leaf(&m->space->tables, moved(m, last),
-					 QUIRE_ALLOC_URGENT, &new))
+					 QUIRE_ALLOC_HIGH, &new))
 			return false;
 		left.start.a = end;
 	}

@@ -42,8 +42,8 @@ enum quire_frame_use {
 #define QUIRE_ALLOC_ZERO    2u	/* the frames' bytes are zero */
 #define QUIRE_ALLOC_MOVABLE 4u	/* its page can move: keep it by others that can */
 #define QUIRE_ALLOC_DMA	    8u	/* from the zone DMA alone */
-#define QUIRE_ALLOC_HIGH    16u /* HIGHMEM will do */
-#define QUIRE_ALLOC_URGENT  32u /* may go to half of min: the caller cannot make room */
+#define QUIRE_ALLOC_HIGHMEM 16u /* HIGHMEM will do */
+#define QUIRE_ALLOC_HIGH    32u /* may go to half of min: the caller cannot make room */
 
 /* Memory as firmware describes it, in bytes from physical address 0. */
 enum quire_ram_type {

@@ -6,8 +6,10 @@
 #include "quire/codec.h"
 #include "quire/frames.h"
 #include "quire/machine.h"
+#include "quire/objects.h"
 #include "quire/port.h"
 #include "quire/stats.h"
 #include "quire/types.h"
+#include "quire/vmalloc.h"
 
 #endif

@@ -121,7 +121,8 @@ static const char *build(void)
 	init_parts();
 	choose_swap_folder();
 	look_at_inherited();
-	if (!qr_window_make(qr_ground.settings.ram_bytes) || !qr_enter_init())
+	if (!qr_window_make(qr_ground.settings.ram_bytes, QUIRE_RESERVE_BYTES) ||
+	    !qr_enter_init())
 		return "no memory or no addresses for the machine";
 	fault = qr_handler_start(NULL, 0);
 	if (fault == NULL)

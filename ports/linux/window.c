@@ -13,14 +13,12 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#define RESERVE_MOST  (UINT64_C(16) << 40)
 #define RESERVE_LEAST (UINT64_C(1) << 30)
 
 /* Under a limit of addresses the reserve takes a half: the host's mappings need theirs. */
-static uint64_t reserve_bytes(void)
+static uint64_t limited(uint64_t bytes)
 {
 	struct rlimit limit;
-	uint64_t bytes = RESERVE_MOST;
 
 	if (qr_sys(SYS_prlimit64, 0, RLIMIT_AS, 0, qr_address(&limit), 0, 0) == 0)
 		while (bytes > limit.rlim_cur / 2)
@@ -28,9 +26,9 @@ static uint64_t reserve_bytes(void)
 	return bytes;
 }
 
-static bool make_reserve(void)
+static bool make_reserve(uint64_t most)
 {
-	for (uint64_t bytes = reserve_bytes(); bytes >= RESERVE_LEAST; bytes /= 2) {
+	for (uint64_t bytes = limited(most); bytes >= RESERVE_LEAST; bytes /= 2) {
 		long at =
 			qr_host_mmap(NULL, bytes, PROT_NONE,
 				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -75,13 +73,14 @@ static bool make_zeros(void)
 	return true;
 }
 
-bool qr_window_make(uint64_t ram_bytes)
+bool qr_window_make(uint64_t ram_bytes, uint64_t reserve_bytes)
 {
 	const uint64_t pages = ram_bytes >> QUIRE_PAGE_SHIFT;
 
 	if (pages == 0 || pages > UINT32_MAX)
 		return false;
-	if (!make_pool(pages << QUIRE_PAGE_SHIFT) || !make_zeros() || !make_reserve())
+	if (!make_pool(pages << QUIRE_PAGE_SHIFT) || !make_zeros() ||
+	    !make_reserve(reserve_bytes))
 		return false;
 	qr_ground.port.window = (struct quire_range){
 		{qr_ground.reserve.start.a + QUIRE_HEAD_BYTES}, qr_ground.reserve.end};

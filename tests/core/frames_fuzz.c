@@ -85,7 +85,7 @@ static void step(struct quire_frames *f, struct slot *slots, struct source *sour
 	case 2:
 		give(f, slot);
 		slot->order = next(source) % 11;
-		if (quire_frames_alloc(f, what & 1, use, slot->order, next(source) & 31,
+		if (quire_frames_alloc(f, what & 1, use, slot->order, next(source) & 63,
 				       &slot->pfn))
 			slot->nr = 1u << slot->order;
 		break;
@@ -94,7 +94,7 @@ static void step(struct quire_frames *f, struct slot *slots, struct source *sour
 		slot->order = RUN;
 		slot->nr = 1 + next_word(source) % 2000;
 		if (!quire_frames_alloc_run(f, use, slot->nr, 1u << next(source) % 8,
-					    next(source) & 31, &slot->pfn))
+					    next(source) & 63, &slot->pfn))
 			slot->nr = 0;
 		break;
 	case 4:

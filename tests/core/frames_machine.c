@@ -12,7 +12,7 @@ static void allocations_fall_back_to_lower_zones(void **state)
 
 	(void)state;
 	rig_open(&rig, (struct quire_frames_config){0});
-	while (rig_take(&rig, QUIRE_FRAME_MAPPED, 0, QUIRE_ALLOC_HIGH)) {
+	while (rig_take(&rig, QUIRE_FRAME_MAPPED, 0, QUIRE_ALLOC_HIGHMEM)) {
 		uint32_t zone =
 			qr_frames_zone_of(rig.f, rig.taken[rig.nr_taken - 1].pfn.n);
 
@@ -59,7 +59,7 @@ static void every_zone_runs_on_every_buddy_system(void **state)
 				rig_take(&rig, use, order,
 					 (uint32_t)(r >> 32) &
 						 (QUIRE_ALLOC_RESERVE | QUIRE_ALLOC_ZERO |
-						  QUIRE_ALLOC_DMA | QUIRE_ALLOC_HIGH));
+						  QUIRE_ALLOC_DMA | QUIRE_ALLOC_HIGHMEM));
 			else if (rig.nr_taken > 0)
 				rig_give(&rig, (uint32_t)(r >> 40) % rig.nr_taken);
 			if (i % 50 == 0)
@@ -202,9 +202,9 @@ static void runs_of_any_length(void **state)
 		for (uint32_t i = 0; i < 7; i++) {
 			uint32_t align = i % 2 == 0 ? 1 : 64;
 
-			assert_true(quire_frames_alloc_run(rig.f, QUIRE_FRAME_STORE,
-							   lengths[i], align,
-							   QUIRE_ALLOC_HIGH, &runs[i]));
+			assert_true(quire_frames_alloc_run(
+				rig.f, QUIRE_FRAME_STORE, lengths[i], align,
+				QUIRE_ALLOC_HIGHMEM, &runs[i]));
 			assert_int_equal(runs[i].n % align, 0);
 			for (uint32_t k = 0; k < lengths[i]; k++)
 				assert_int_equal(
@@ -214,7 +214,7 @@ static void runs_of_any_length(void **state)
 			rig_check(&rig);
 		}
 		assert_false(quire_frames_alloc_run(rig.f, QUIRE_FRAME_STORE, 5000, 1,
-						    QUIRE_ALLOC_HIGH, &runs[0]));
+						    QUIRE_ALLOC_HIGHMEM, &runs[0]));
 		for (uint32_t i = 0; i < 7; i++)
 			quire_frames_free_run(rig.f, runs[i], lengths[i]);
 		rig_close(&rig);
@@ -237,7 +237,7 @@ static void faulty_frames_are_never_given(void **state)
 	assert_false(quire_frames_retire(rig.f, (quire_pfn){rig.taken[0].pfn.n + 1}));
 	rig_check(&rig);
 	while (rig_take(&rig, QUIRE_FRAME_MAPPED, 0,
-			QUIRE_ALLOC_HIGH | QUIRE_ALLOC_RESERVE))
+			QUIRE_ALLOC_HIGHMEM | QUIRE_ALLOC_RESERVE))
 		;
 	for (uint32_t i = 0; i < rig.nr_taken; i++)
 		assert_true(rig.taken[i].pfn.n != 777 &&
@@ -326,7 +326,7 @@ static void compaction_makes_a_huge_page_of_scattered_frames(void **state)
 	(void)state;
 	rig_open(&rig, (struct quire_frames_config){.ctx = &rig, .move = move});
 	while (rig_take(&rig, QUIRE_FRAME_MAPPED, 0,
-			QUIRE_ALLOC_RESERVE | QUIRE_ALLOC_HIGH)) {
+			QUIRE_ALLOC_RESERVE | QUIRE_ALLOC_HIGHMEM)) {
 		struct taken *last = &rig.taken[rig.nr_taken - 1];
 		uint64_t mark = rig.nr_taken;
 
@@ -375,7 +375,7 @@ static void compaction_that_is_refused_changes_nothing(void **state)
 	(void)state;
 	rig_open(&rig, (struct quire_frames_config){.ctx = &nr_refused, .move = refuse});
 	while (rig_take(&rig, QUIRE_FRAME_MAPPED, 0,
-			QUIRE_ALLOC_RESERVE | QUIRE_ALLOC_HIGH))
+			QUIRE_ALLOC_RESERVE | QUIRE_ALLOC_HIGHMEM))
 		;
 	for (uint32_t i = rig.nr_taken; i-- > 0;)
 		if (rig.taken[i].pfn.n % 2 == 0)

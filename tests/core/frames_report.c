@@ -152,8 +152,8 @@ static void pictures_show_what_frames_are_used_for(void **state)
 
 	(void)state;
 	rig_open(&rig, (struct quire_frames_config){0});
-	assert_true(rig_take(&rig, QUIRE_FRAME_MAPPED, 5, QUIRE_ALLOC_HIGH));
-	assert_true(rig_take(&rig, QUIRE_FRAME_SLAB, 4, QUIRE_ALLOC_HIGH));
+	assert_true(rig_take(&rig, QUIRE_FRAME_MAPPED, 5, QUIRE_ALLOC_HIGHMEM));
+	assert_true(rig_take(&rig, QUIRE_FRAME_SLAB, 4, QUIRE_ALLOC_HIGHMEM));
 	assert_true(quire_frames_retire(rig.f, (quire_pfn){4096 + 2000}));
 	assert_true(quire_frames_picture(rig.f, &picture, text, ROOM) < ROOM);
 	legend = strstr(text, ". free, ");

@@ -38,7 +38,7 @@ static void *work(void *arg)
 		uint32_t order = (r & 15) == 0 ? (uint32_t)(r >> 8) % 4 : 0;
 		uint32_t flags =
 			(uint32_t)(r >> 16) &
-			(QUIRE_ALLOC_MOVABLE | QUIRE_ALLOC_HIGH | QUIRE_ALLOC_RESERVE);
+			(QUIRE_ALLOC_MOVABLE | QUIRE_ALLOC_HIGHMEM | QUIRE_ALLOC_RESERVE);
 		_Atomic uint64_t *slot = &shared[(r >> 32) % NR_SHARED];
 		uint64_t word = 0;
 		quire_pfn pfn;

@@ -28,11 +28,13 @@ enum ground_site {
 	GROUND_SITES,
 };
 
-/* The machines of the random sequences, and how many seeds of each by default. */
+/* The machines of the random sequences, and how many seeds of each by default; where
+ * several CPUs share one, that many of them, on one kind of ground after the other. */
 struct ground_suite {
 	const char *name;
 	const struct rig_config *rows;
 	uint32_t nr_rows, nr_seeds;
+	uint32_t nr_seeds_shared, nr_kinds;
 };
 
 /* NULL, or what this host lacks for the ground to be made. */

@@ -39,8 +39,6 @@
 /* How often a CPU tries again: a refusal that comes late, for an access that is over, is
  * followed by no more. */
 #define REFUSALS (2 * CPUS_MAX)
-/* No shadow is kept of addresses that the core takes away and brings back. */
-#define UNSANITIZED __attribute__((no_sanitize("thread"))) __attribute__((noinline))
 
 /* What the ground goes without, or does besides. */
 enum kind {
@@ -79,7 +77,7 @@ struct ground {
 };
 
 /* Steps that run out of memory take long: each fault looks through all of it first. */
-#define STEPS	    1000u
+#define STEPS	    800u
 #define STEPS_SHORT 300u
 
 #define FILE_ROW(kind_, frames_, store_)                                                 \
@@ -132,6 +130,8 @@ static const struct ground_suite suite = {
 	.rows = rows,
 	.nr_rows = sizeof(rows) / sizeof(rows[0]),
 	.nr_seeds = 1,
+	.nr_seeds_shared = 3 * KINDS,
+	.nr_kinds = KINDS,
 };
 
 /* The access that this thread is in; NULL: none. */
@@ -297,7 +297,7 @@ struct ground *ground_open(const struct rig_config *config, uint32_t nr_frames,
 		config->kind, nr_frames, config->room != 0 ? config->room : config->disk);
 	const struct sigaction action = {
 		.sa_sigaction = on_segv,
-		.sa_flags = SA_SIGINFO | SA_NODEFER,
+		.sa_flags = SA_SIGINFO,
 	};
 	struct ground *ground = calloc(1, sizeof(*ground));
 
@@ -345,8 +345,8 @@ void ground_close(struct ground *ground)
 }
 
 /* Each byte is an access of its own: between two of them the page may go. */
-UNSANITIZED static void copy(struct access *a, volatile unsigned char *to,
-			     const volatile unsigned char *from, size_t bytes)
+LINUX_PROGRAM static void copy(struct access *a, volatile unsigned char *to,
+			       const volatile unsigned char *from, size_t bytes)
 {
 	for (size_t i = 0; i < bytes; i++) {
 		to[i] = from[i];
@@ -364,7 +364,7 @@ static enum quire_status access_page(struct ground *ground, uint32_t cpu, quire_
 	atomic_store(&a->nr_refused, 0);
 	atomic_store(&a->status, QUIRE_OK);
 	mine = a;
-	if (sigsetjmp(a->back, 0) == 0) {
+	if (sigsetjmp(a->back, 1) == 0) {
 		atomic_store(&a->page, va.a & ~(QUIRE_PAGE_BYTES - 1));
 		copy(a, to, from, bytes);
 	}

@@ -36,6 +36,8 @@ static const struct ground_suite suite = {
 	.rows = rows,
 	.nr_rows = sizeof(rows) / sizeof(rows[0]),
 	.nr_seeds = 3,
+	.nr_seeds_shared = 2,
+	.nr_kinds = 1,
 };
 
 static const enum qr_soft_site sites[GROUND_SITES] = {

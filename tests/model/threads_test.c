@@ -150,13 +150,15 @@ static void run_one(const struct rig_config *config)
 
 static void run_row(void **state)
 {
+	const struct ground_suite *suite = ground_suite();
 	const char *seeds = getenv("QUIRE_SEEDS");
-	uint64_t nr = seeds == NULL ? 2 : strtoull(seeds, NULL, 10);
+	uint64_t nr = seeds == NULL ? suite->nr_seeds_shared : strtoull(seeds, NULL, 10);
 
 	for (uint64_t seed = 1; seed <= nr; seed++) {
 		struct rig_config config = *(const struct rig_config *)*state;
 
 		config.seed = seed;
+		config.kind = (uint32_t)(seed % suite->nr_kinds);
 		config.steps = STEPS;
 		config.fail = RIG_NONE;
 		run_one(&config);

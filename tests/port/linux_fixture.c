@@ -23,7 +23,6 @@
 #define RAM_BYTES    ((uint64_t)4 << 20)
 #define SWAP_EXTENTS 64u
 #define FIRST_FRAME  16u
-#define BREAK_OFF    SIGUSR1
 #define NO_FAULT     0u
 
 /* A probe in progress, by caller. */
@@ -38,7 +37,7 @@ struct linux_fixture {
 	struct quire_port
 		port; /* the ground's, with transfers that can be made to fail */
 	char text[128];
-	struct sigaction old_segv, old_break;
+	struct sigaction old_segv;
 	struct probe probes[PORT_THREADS];
 
 	pthread_t monitor;
@@ -61,16 +60,18 @@ static struct linux_fixture *self(struct port_fixture *f)
 	return (struct linux_fixture *)(void *)f;
 }
 
-static void on_signal(int number)
+/* The one signal for both: sanitizers hand it on at once, others at their leisure. */
+static void on_segv(int number, siginfo_t *info, void *context)
 {
+	(void)context;
 	if (mine == NULL)
 		abort();
-	if (number == SIGSEGV)
+	if (info->si_code != SI_TKILL)
 		atomic_store(&mine->access, NO_FAULT);
 	siglongjmp(mine->back, number);
 }
 
-static void take_access(quire_vaddr va, bool write, unsigned char *byte)
+LINUX_PROGRAM static void take_access(quire_vaddr va, bool write, unsigned char *byte)
 {
 	volatile unsigned char *at = (volatile unsigned char *)va.a;
 
@@ -96,10 +97,14 @@ static enum port_access probe(struct port_fixture *f, uint32_t thread, quire_vad
 	mine = NULL;
 	if (number == 0)
 		return PORT_DONE;
-	if (number == SIGSEGV)
+	switch (atomic_load(&p->access)) {
+	case NO_FAULT:
 		return PORT_DENIED;
-	return atomic_load(&p->access) == QUIRE_WRITE ? PORT_FAULT_WRITE
-						      : PORT_FAULT_READ;
+	case QUIRE_WRITE:
+		return PORT_FAULT_WRITE;
+	default:
+		return PORT_FAULT_READ;
+	}
 }
 
 static enum port_access fixture_load(struct port_fixture *f, uint32_t thread,
@@ -122,7 +127,7 @@ static void break_off(struct linux_fixture *l, pid_t tid, uint32_t access)
 		if (atomic_load(&p->tid) != tid)
 			continue;
 		atomic_store(&p->access, access);
-		(void)syscall(SYS_tgkill, getpid(), tid, BREAK_OFF);
+		(void)syscall(SYS_tgkill, getpid(), tid, SIGSEGV);
 	}
 }
 
@@ -286,17 +291,15 @@ static void fixture_close(struct port_fixture *f)
 
 	linux_ground_end(&l->monitor, 1);
 	sigaction(SIGSEGV, &l->old_segv, NULL);
-	sigaction(BREAK_OFF, &l->old_break, NULL);
 	linux_ground_drop();
 	free(l);
 }
 
 static void take_signals(struct linux_fixture *l)
 {
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_NODEFER};
+	struct sigaction action = {.sa_sigaction = on_segv, .sa_flags = SA_SIGINFO};
 
 	sigaction(SIGSEGV, &action, &l->old_segv);
-	sigaction(BREAK_OFF, &action, &l->old_break);
 }
 
 static struct port_fixture *make(uint32_t without)

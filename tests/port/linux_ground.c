@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #define FDS_MAX 256
+/* Few enough addresses to lie among those that a sanitizer has a shadow of. */
+#define RESERVE_BYTES (UINT64_C(4) << 30)
 
 static struct quire_seat seat;
 static bool had_fd[FDS_MAX];
@@ -116,7 +118,7 @@ const char *linux_ground_make(const struct linux_ground_config *config)
 	qr_ground.settings.swap_bytes = config->swap_bytes;
 	choose_folder();
 	init_parts();
-	if (!qr_window_make(config->ram_bytes))
+	if (!qr_window_make(config->ram_bytes, RESERVE_BYTES))
 		return "memory, or addresses";
 	open_descriptors();
 	if (qr_ground.fds.uffd < 0 || qr_window_register() != 0)
@@ -166,7 +168,7 @@ bool linux_ground_next_fault(struct uffd_msg *msg)
 	return false;
 }
 
-static void *ring(void *arg)
+LINUX_PROGRAM static void *ring(void *arg)
 {
 	(void)arg;
 	(void)*(const volatile unsigned char *)qr_ground.doorbell;
