@@ -52,6 +52,40 @@ size_t quire_report_meminfo(struct quire_vm *vm, char *at, size_t room)
 	return text.length;
 }
 
+static void put_row(struct qr_text *text, const char *name, const uint64_t *pages,
+		    uint32_t nr)
+{
+	qr_text_left(text, name, 8);
+	for (uint32_t i = 0; i < nr; i++)
+		qr_text_number(text, pages[i] * KIB_A_PAGE, 12);
+	qr_text_char(text, '\n');
+}
+
+size_t quire_report_free(struct quire_vm *vm, char *at, size_t room)
+{
+	uint64_t swap = qr_pages(vm->config.swap_bytes), swapped, pages[6];
+	struct quire_vm_figures f;
+	struct qr_text text;
+
+	qr_text_init(&text, at, room);
+	quire_vm_figures(vm, &f);
+	swapped = f.swapped < swap ? f.swapped : swap;
+	pages[0] = f.total;
+	pages[1] = f.total - f.free;
+	pages[2] = f.free;
+	pages[3] = f.shared;
+	pages[4] = 0;
+	pages[5] = f.free;
+	qr_text_put(&text, "               total        used        free      shared  "
+			   "buff/cache   available\n");
+	put_row(&text, "Mem:", pages, 6);
+	pages[0] = swap;
+	pages[1] = swapped;
+	pages[2] = swap - swapped;
+	put_row(&text, "Swap:", pages, 3);
+	return text.length;
+}
+
 static void put_vmstat(struct qr_text *text, const char *name, uint64_t n)
 {
 	qr_text_put(text, name);

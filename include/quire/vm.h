@@ -214,6 +214,8 @@ size_t quire_report_smaps(struct quire_mm *mm, char *text, size_t room);
 size_t quire_report_smaps_rollup(struct quire_mm *mm, char *text, size_t room);
 size_t quire_report_status(struct quire_mm *mm, char *text, size_t room);
 size_t quire_report_meminfo(struct quire_vm *vm, char *text, size_t room);
+/* As free(1) prints it, in KiB. */
+size_t quire_report_free(struct quire_vm *vm, char *text, size_t room);
 size_t quire_report_vmstat(struct quire_vm *vm, char *text, size_t room);
 /* What the kernel log says when victim is killed for lack of memory. */
 size_t quire_report_oom(struct quire_vm *vm, struct quire_mm *victim, char *text,

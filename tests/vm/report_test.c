@@ -111,6 +111,11 @@ static void reports_add_up(void **state)
 	assert_int_equal(sum_of(text, "AnonPages:"), 4 * 21);
 	assert_int_equal(sum_of(text, "Shmem:"), 4 * 4);
 	assert_int_equal(sum_of(text, "Committed_AS:"), 4 * (2 * 40 + 10));
+	quire_report_free(rig.vm, text, ROOM);
+	assert_int_equal(sum_of(text, "Mem: "), 4 * 4096);
+	assert_non_null(strstr(text, "      shared  buff/cache   available\n"
+				     "Mem:           16384"));
+	assert_non_null(strstr(text, "\nSwap:              0           0           0\n"));
 	quire_report_vmstat(rig.vm, text, ROOM);
 	assert_int_equal(sum_of(text, "pgfault "), 20 + 4 + 1 + 1);
 	assert_int_equal(quire_report_pagemap(mm, at + 39 * PAGE), 0);

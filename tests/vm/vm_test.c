@@ -192,6 +192,65 @@ static void tlb_counts(void **state)
 	rig_close(&rig);
 }
 
+static uint64_t *table_at(struct rig *rig, uint64_t pfn)
+{
+	return (uint64_t *)(void *)(rig->vm->port->direct + (pfn << 12));
+}
+
+/* Tables put together by hand, since it is the processor that is tested: a page of 2 MiB
+ * and one of 1 GiB over the same RAM. */
+static void large_pages_have_a_tlb_each(void **state)
+{
+	enum { LEAF = 0x87, TABLE = 0x07 }; /* present, writable, user; large */
+	const uint64_t large = RIG_BASE, huge = RIG_BASE + (1ull << 30), frame = 512;
+	struct qr_cpu_counts counts;
+	struct quire_mm *mm;
+	quire_pfn upper, lower;
+	struct rig rig;
+	uint64_t *root, value;
+
+	(void)state;
+	rig_open(&rig, plain);
+	mm = rig_mm(&rig);
+	root = table_at(&rig, quire_mm_root(mm));
+	assert_true(qr_zone_alloc(&rig.vm->zone, QUIRE_FRAME_TABLE, QUIRE_ALLOC_ZERO,
+				  &upper));
+	assert_true(qr_zone_alloc(&rig.vm->zone, QUIRE_FRAME_TABLE, QUIRE_ALLOC_ZERO,
+				  &lower));
+	root[0] = (uint64_t)upper.n << 12 | TABLE;
+	table_at(&rig, upper.n)[large >> 30] = (uint64_t)lower.n << 12 | TABLE;
+	table_at(&rig, upper.n)[huge >> 30] = LEAF;
+	table_at(&rig, lower.n)[0] = frame << 12 | LEAF;
+	table_at(&rig, frame + 77)[3] = 4711;
+	assert_int_equal(rig_load(&rig, mm, large + 77 * PAGE + 24, &value), QUIRE_OK);
+	assert_int_equal(value, 4711);
+	assert_int_equal(rig_store(&rig, mm, large + 78 * PAGE, 4712), QUIRE_OK);
+	assert_int_equal(rig_store(&rig, mm, large + 79 * PAGE, 4713), QUIRE_OK);
+	assert_int_equal(rig_load(&rig, mm, huge + (frame + 78) * PAGE, &value),
+			 QUIRE_OK);
+	assert_int_equal(value, 4712);
+	assert_int_equal(rig_load(&rig, mm, huge + (frame + 79) * PAGE, &value),
+			 QUIRE_OK);
+	assert_int_equal(value, 4713);
+	counts = qr_computer_counts(rig.computer, 0);
+	/* The first store walks again, to set D. */
+	assert_int_equal(counts.walks, 3);
+	assert_int_equal(counts.hits[QR_PAGE_2M], 1);
+	assert_int_equal(counts.hits[QR_PAGE_1G], 1);
+	assert_int_equal(counts.hits[QR_PAGE_4K], 0);
+	assert_true((table_at(&rig, lower.n)[0] & 0x60) == 0x60);
+	assert_true((table_at(&rig, upper.n)[huge >> 30] & 0x60) == 0x20);
+	root[0] = 0;
+	rig.vm->config.mmu->flush(rig.vm->config.mmu->ctx, quire_mm_asid(mm),
+				  (struct quire_run){{large}, 1});
+	rig.vm->config.mmu->flush(rig.vm->config.mmu->ctx, quire_mm_asid(mm),
+				  (struct quire_run){{huge + 5 * PAGE}, 1});
+	qr_zone_free(&rig.vm->zone, upper);
+	qr_zone_free(&rig.vm->zone, lower);
+	quire_mm_destroy(mm);
+	rig_close(&rig);
+}
+
 static void stacks_grow(void **state)
 {
 	struct rig rig;
@@ -468,6 +527,7 @@ int main(void)
 		cmocka_unit_test(accesses_cross_pages),
 		cmocka_unit_test(tlb_is_flushed),
 		cmocka_unit_test(tlb_counts),
+		cmocka_unit_test(large_pages_have_a_tlb_each),
 		cmocka_unit_test(stacks_grow),
 		cmocka_unit_test(limits_hold),
 		cmocka_unit_test(overcommit_has_three_modes),
