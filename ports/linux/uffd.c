@@ -8,7 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
+#include <time.h>
+
+/* Milliseconds for which the host may lack memory in the middle of a fill. */
+#define MEMORY_TURNS 30000u
 
 static long ioctl_uffd(unsigned long request, const void *arg)
 {
@@ -162,11 +165,24 @@ static int64_t copy_some(uint64_t to, const void *from, uint64_t bytes, bool is_
 	return error == -EAGAIN ? 0 : error;
 }
 
+/* Pages that have been filled may have been written to since: they can no longer be taken
+ * back, and the host has to find memory for the rest. */
+static void wait_for_memory(uint32_t turn)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+
+	if (turn == MEMORY_TURNS)
+		qr_ground.port.panic(qr_ground.port.ctx,
+				     "the host has no memory for a page");
+	(void)qr_sys(SYS_nanosleep, qr_address(&pause), 0, 0, 0, 0, 0);
+}
+
 enum quire_status qr_uffd_copy(quire_vaddr va, uint32_t nr, const void *src,
 			       bool is_readonly)
 {
 	const uint64_t bytes = (uint64_t)nr << QUIRE_PAGE_SHIFT;
 	uint64_t done = 0, most = bytes;
+	uint32_t turns = 0;
 
 	while (done < bytes) {
 		uint64_t part = bytes - done < most ? bytes - done : most;
@@ -180,9 +196,9 @@ enum quire_status qr_uffd_copy(quire_vaddr va, uint32_t nr, const void *src,
 			done += QUIRE_PAGE_BYTES;
 		} else if (got == -ENOENT && part > QUIRE_PAGE_BYTES) {
 			most = QUIRE_PAGE_BYTES;
+		} else if (got == -ENOMEM && done > 0) {
+			wait_for_memory(turns++);
 		} else {
-			(void)qr_host_madvise((const void *)va.a, done,
-					      MADV_DONTNEED_LOCKED);
 			return copy_status((long)got);
 		}
 	}
