@@ -22,7 +22,7 @@ static void *alloc_large(size_t bytes, size_t align)
 void *qr_alloc_slow(size_t bytes)
 {
 	if (QR_LIKELY(bytes <= QR_SMALL_MAX))
-		return qr_alloc_class(qr_class_compute(bytes));
+		return qr_alloc_class(qr_class_compute(bytes), bytes);
 	return alloc_large(bytes, QR_PAGE_BYTES);
 }
 
@@ -93,7 +93,7 @@ void *qr_heap_aligned(size_t align, size_t bytes)
 	/* A class is a multiple of its step, and a multiple of align that is rounded up to
 	 * a class stays one, as both are powers of two. */
 	bytes = bytes != 0 ? (bytes + align - 1) & ~(align - 1) : align;
-	return qr_alloc_class(qr_class_of(bytes));
+	return qr_alloc_class(qr_class_of(bytes), bytes);
 }
 
 /* The span of a block that is in use as far as can be told; ends the process if there
@@ -167,7 +167,11 @@ static void *resize_pages(struct qr_span *span, size_t bytes)
 	    bytes < PTRDIFF_MAX - bytes / 4)
 		room += bytes / 4;
 	to = qr_large_resize(span, room);
-	return to != NULL || room == bytes ? to : qr_large_resize(span, bytes);
+	if (to == NULL && room != bytes)
+		to = qr_large_resize(span, bytes);
+	if (to != NULL)
+		span->asked = bytes;
+	return to;
 }
 
 void *qr_heap_realloc(void *block, size_t bytes)
@@ -181,8 +185,11 @@ void *qr_heap_realloc(void *block, size_t bytes)
 	span = span_of(block);
 	old_bytes = usable(span);
 	/* Up to twice too large is what a block has that grows. */
-	if (bytes <= old_bytes && bytes >= old_bytes / 2)
+	if (bytes <= old_bytes && bytes >= old_bytes / 2) {
+		if (span->kind != QR_SPAN_SLOTS)
+			span->asked = bytes;
 		return block;
+	}
 	if (span->kind != QR_SPAN_SLOTS && bytes > QR_SMALL_MAX) {
 		to = resize_pages(span, bytes);
 		if (to != NULL)

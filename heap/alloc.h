@@ -22,7 +22,8 @@ static inline void qr_bin_push(struct qr_bin *bin, void *block, qr_slot_state *s
 	*qr_bin_at(bin, bin->height) = (struct qr_entry){block, state};
 }
 
-static inline void *qr_alloc_class(unsigned cls)
+/* A slot of the class, for a request of so many bytes. */
+static inline void *qr_alloc_class(unsigned cls, size_t bytes)
 {
 	struct qr_cache *cache = qr_cache_self;
 	struct qr_bin *bin = &cache->bin[cls];
@@ -30,7 +31,7 @@ static inline void *qr_alloc_class(unsigned cls)
 
 	if (QR_LIKELY(height != 0))
 		return qr_bin_pop(bin, height);
-	return qr_cache_refill(cache, cls);
+	return qr_cache_refill(cache, cls, bytes);
 }
 
 /* NULL without memory, and errno says so. */
@@ -38,7 +39,7 @@ static inline void *qr_alloc(size_t bytes)
 {
 	if (QR_LIKELY(bytes <= QR_TABLE_MAX))
 		return qr_alloc_class(
-			qr_class_table[(bytes + QR_QUANTUM - 1) / QR_QUANTUM]);
+			qr_class_table[(bytes + QR_QUANTUM - 1) / QR_QUANTUM], bytes);
 	return qr_alloc_slow(bytes);
 }
 

@@ -106,7 +106,10 @@ struct qr_span {
 	uint8_t record_units; /* size of this record, in cache lines */
 	bool fresh;	      /* large: its pages read as zero */
 	/* The owner's; of a free run, qr_heap_lock's. */
-	_Alignas(QR_CACHE_LINE) uint64_t groups;
+	_Alignas(QR_CACHE_LINE) union {
+		uint64_t groups;
+		uint64_t asked; /* of a large block: bytes asked for */
+	};
 	int32_t used;
 	int32_t watch;	/* a free that brings used down to this is an event */
 	uint32_t stamp; /* free runs: when, in milliseconds */
@@ -179,6 +182,8 @@ struct qr_cache {
 	int64_t sweep_credit; /* nanoseconds that sweeps may take */
 	uint64_t sweep_ns;    /* time of the last look at the credit */
 	uint64_t swept_ns;    /* time of the last sweep's end */
+	/* Of the requests that no bin served: their bytes, and how many they were. */
+	uint64_t asked_bytes[QR_NR_CLASSES], nr_asked[QR_NR_CLASSES];
 	_Alignas(QR_CACHE_LINE) _Atomic(struct qr_span *) inbox;
 };
 
@@ -268,8 +273,9 @@ void qr_sweep_unpurge(struct qr_cache *cache, struct qr_span *span, uint32_t slo
 bool qr_sweep_page_is_free(const struct qr_span *span, uint32_t page);
 
 /* refill.c: bins. */
-/* A slot, from wherever there is one; NULL without memory. */
-void *qr_cache_refill(struct qr_cache *cache, unsigned cls);
+/* A slot for a request of so many bytes, from wherever there is one; NULL without
+ * memory. */
+void *qr_cache_refill(struct qr_cache *cache, unsigned cls, size_t bytes);
 /* Makes the bin's slots available. */
 void qr_bin_flush(struct qr_cache *cache, struct qr_bin *bin);
 /* The same, and the bin gives up its span. */

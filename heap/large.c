@@ -122,15 +122,19 @@ struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped)
 	if (bytes <= PTRDIFF_MAX && align <= PTRDIFF_MAX / 2 && nr_pages < UINT32_MAX) {
 		if (align <= QR_PAGE_BYTES && !mapped && cache != NULL)
 			span = take_kept(cache, nr_pages);
-		if (span != NULL)
+		if (span != NULL) {
+			span->asked = bytes;
 			return span;
+		}
 		if (align < QR_PAGE_BYTES)
 			align = QR_PAGE_BYTES;
 		qr_heap_lock();
 		span = new_locked(nr_pages, align, mapped || bytes > HUGE_BYTES);
 		qr_heap_unlock();
 	}
-	if (span == NULL)
+	if (span != NULL)
+		span->asked = bytes;
+	else
 		errno = ENOMEM;
 	return span;
 }

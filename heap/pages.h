@@ -25,6 +25,8 @@ struct qr_heap_pages {
 	/* The contents are not wanted, the addresses stay: what is read there next is
 	 * zero or what was there.  Returns whether it is surely zero. */
 	bool (*purge)(void *ctx, void *addr, size_t bytes);
+	/* How many of these bytes are in RAM now. */
+	size_t (*resident)(void *ctx, const void *addr, size_t bytes);
 	/* As sbrk(2), or NULL where the source has no break.  (void *)-1 on failure. */
 	void *(*sbrk)(void *ctx, intptr_t increment);
 };

@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#define HOST_PAGE ((size_t)4096)
+
 static bool failed(long result)
 {
 	return result < 0 && result >= -4095;
@@ -74,6 +76,31 @@ static bool host_purge(void *ctx, void *addr, size_t bytes)
 	return qr_sys(SYS_madvise, (long)addr, (long)bytes, MADV_DONTNEED, 0, 0, 0) == 0;
 }
 
+/* Pages that one call asks about. */
+#define LOOK_PAGES 4096u
+
+static size_t host_resident(void *ctx, const void *addr, size_t bytes)
+{
+	unsigned char there[LOOK_PAGES];
+	size_t result = 0;
+
+	(void)ctx;
+	for (size_t at = 0; at < bytes; at += LOOK_PAGES * HOST_PAGE) {
+		size_t part = bytes - at;
+		size_t nr = part / HOST_PAGE;
+
+		if (nr > LOOK_PAGES)
+			nr = LOOK_PAGES;
+		part = nr * HOST_PAGE;
+		if (failed(qr_sys(SYS_mincore, (long)addr + (long)at, (long)part,
+				  (long)there, 0, 0, 0)))
+			return result;
+		for (size_t i = 0; i < nr; i++)
+			result += (there[i] & 1u) * HOST_PAGE;
+	}
+	return result;
+}
+
 /* The kernel's brk(2) returns the break, unchanged where it could not be moved. */
 static void *host_sbrk(void *ctx, intptr_t increment)
 {
@@ -91,5 +118,6 @@ const struct qr_heap_pages qr_heap_pages_host = {
 	.unmap = host_unmap,
 	.remap = host_remap,
 	.purge = host_purge,
+	.resident = host_resident,
 	.sbrk = host_sbrk,
 };

@@ -137,12 +137,21 @@ static void *refill_late(unsigned cls)
 	return slot;
 }
 
-void *qr_cache_refill(struct qr_cache *cache, unsigned cls)
+/* What requests of a class ask for on average is learnt from those that come here. */
+static void note_asked(struct qr_cache *cache, unsigned cls, size_t bytes)
+{
+	cache->asked_bytes[cls] += bytes;
+	cache->nr_asked[cls]++;
+}
+
+void *qr_cache_refill(struct qr_cache *cache, unsigned cls, size_t bytes)
 {
 	void *slot;
 
 	if (cache == &qr_cache_none)
 		cache = qr_cache_acquire();
+	if (cache != NULL)
+		note_asked(cache, cls, bytes);
 	slot = cache != NULL ? refill(cache, cls) : refill_late(cls);
 	if (slot == NULL)
 		errno = ENOMEM;

@@ -65,10 +65,18 @@ static bool purge(void *ctx, void *addr, size_t bytes)
 	return qr_call(SYS_madvise, qr_call_madvise, args) == 0;
 }
 
+/* A page that the machine has taken out is in no page table of the host's. */
+static size_t resident(void *ctx, const void *addr, size_t bytes)
+{
+	(void)ctx;
+	return qr_heap_pages_host.resident(NULL, addr, bytes);
+}
+
 const struct qr_heap_pages qr_heap_pages_machine = {
 	.map = map,
 	.unmap = unmap,
 	.remap = remap,
 	.purge = purge,
+	.resident = resident,
 	.sbrk = NULL,
 };
