@@ -90,15 +90,11 @@ void *qr_heap_aligned(size_t align, size_t bytes)
 	/* Spans begin on a page, so a slot has the alignment that its size has. */
 	if (align > QR_PAGE_BYTES || bytes > QR_SMALL_MAX)
 		return alloc_large(bytes, align);
-	/* A class is a multiple of its step, and a multiple of align that is rounded up to
-	 * a class stays one, as both are powers of two. */
-	bytes = bytes != 0 ? (bytes + align - 1) & ~(align - 1) : align;
+	bytes = qr_class_aligned(align, bytes);
 	return qr_alloc_class(qr_class_of(bytes), bytes);
 }
 
-/* The span of a block that is in use as far as can be told; ends the process if there
- * is no such block. */
-static struct qr_span *span_of(void *block)
+struct qr_span *qr_heap_span_of(void *block)
 {
 	struct qr_span *span = qr_map_get((uintptr_t)block);
 
@@ -124,7 +120,7 @@ static size_t usable(const struct qr_span *span)
 
 size_t qr_heap_usable(void *block)
 {
-	return block != NULL ? usable(span_of(block)) : 0;
+	return block != NULL ? usable(qr_heap_span_of(block)) : 0;
 }
 
 /* A block for one that grows: with room, which is tried for first. */
@@ -174,6 +170,11 @@ static void *resize_pages(struct qr_span *span, size_t bytes)
 	return to;
 }
 
+bool qr_heap_fits(size_t old_bytes, size_t bytes)
+{
+	return bytes <= old_bytes && bytes >= old_bytes / 2;
+}
+
 void *qr_heap_realloc(void *block, size_t bytes)
 {
 	struct qr_span *span;
@@ -182,10 +183,9 @@ void *qr_heap_realloc(void *block, size_t bytes)
 
 	if (block == NULL)
 		return qr_alloc(bytes);
-	span = span_of(block);
+	span = qr_heap_span_of(block);
 	old_bytes = usable(span);
-	/* Up to twice too large is what a block has that grows. */
-	if (bytes <= old_bytes && bytes >= old_bytes / 2) {
+	if (qr_heap_fits(old_bytes, bytes)) {
 		if (span->kind != QR_SPAN_SLOTS)
 			span->asked = bytes;
 		return block;

@@ -46,7 +46,7 @@ static struct qr_cache *pop(struct qr_cache **list)
 	return cache;
 }
 
-static struct qr_cache *make(void)
+struct qr_cache *qr_cache_make(void)
 {
 	struct qr_cache *cache = qr_record_raw(sizeof(*cache));
 
@@ -69,7 +69,7 @@ struct qr_cache *qr_cache_acquire(void)
 	if (cache == NULL)
 		cache = pop(&blank);
 	if (cache == NULL)
-		cache = make();
+		cache = qr_cache_make();
 	if (cache != NULL && !have_key)
 		have_key = pthread_key_create(&exit_key, depart) == 0;
 	registered = have_key;

@@ -90,7 +90,8 @@ typedef _Atomic uint8_t qr_slot_state;
 
 struct qr_span {
 	/* Read by whoever frees; written when the run changes its use or its owner. */
-	_Atomic(struct qr_cache *) owner; /* NULL unless a span of slots */
+	/* Of a large block NULL, or the cache of the heap that it is of (several.c). */
+	_Atomic(struct qr_cache *) owner;
 	uintptr_t start;
 	uint64_t recip; /* 2^64 / slot_bytes, rounded up */
 	qr_slot_state *slot;
@@ -182,6 +183,9 @@ struct qr_cache {
 	int64_t sweep_credit; /* nanoseconds that sweeps may take */
 	uint64_t sweep_ns;    /* time of the last look at the credit */
 	uint64_t swept_ns;    /* time of the last sweep's end */
+	bool closed;	      /* a heap's own: takes over nobody's spans */
+	/* A heap's large blocks, by all_next; guarded by qr_heap_lock. */
+	struct qr_span *large;
 	/* Of the requests that no bin served: their bytes, and how many they were. */
 	uint64_t asked_bytes[QR_NR_CLASSES], nr_asked[QR_NR_CLASSES];
 	_Alignas(QR_CACHE_LINE) _Atomic(struct qr_span *) inbox;
@@ -255,6 +259,8 @@ void qr_span_event(struct qr_cache *cache, struct qr_span *span);
 /* Makes the remote slots available. */
 void qr_span_gather(struct qr_cache *cache, struct qr_span *span);
 void qr_span_post(struct qr_span *span);
+/* Releases a span whatever is in use of it; locked. */
+void qr_span_abandon(struct qr_span *span);
 /* The span is no bin's any more: partial, full, or released when it is empty. */
 void qr_span_settle(struct qr_cache *cache, struct qr_span *span);
 void qr_span_release_empty(struct qr_cache *cache, unsigned cls);
@@ -290,6 +296,8 @@ void qr_cache_drain(struct qr_cache *cache);
 bool qr_cache_adopt(struct qr_cache *cache);
 /* Everything unused goes to the free runs. */
 void qr_cache_flush(struct qr_cache *cache);
+/* A new one, which is no thread's; NULL without memory.  Locked. */
+struct qr_cache *qr_cache_make(void);
 /* The first of all caches, by the field linked. */
 struct qr_cache *qr_cache_first(void);
 
@@ -297,6 +305,10 @@ struct qr_cache *qr_cache_first(void);
 /* mapped: a mapping of its own, whatever the size. */
 struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped);
 void qr_large_free(struct qr_span *span, const void *block);
+/* Makes a large block one of the cache's heap. */
+void qr_large_own(struct qr_cache *cache, struct qr_span *span);
+/* Frees all that are. */
+void qr_large_free_owned(struct qr_cache *cache);
 /* Gives up what the cache kept. */
 void qr_large_flush(struct qr_cache *cache);
 /* The block resized where it lies or by moving its pages; NULL where neither is. */
@@ -313,6 +325,12 @@ void qr_heap_free(void *block);
 size_t qr_heap_usable(void *block);
 /* Gives back all but pad bytes of free pages; whether any went. */
 bool qr_heap_trim(size_t pad);
+/* The span of a block in use, as far as can be told; ends the process if there is no
+ * such block. */
+struct qr_span *qr_heap_span_of(void *block);
+/* Whether a block of old_bytes serves as one of bytes: up to twice too large is what a
+ * block has that grows. */
+bool qr_heap_fits(size_t old_bytes, size_t bytes);
 void *qr_alloc_slow(size_t bytes);
 void qr_free_slow(void *block, struct qr_span *span);
 
@@ -322,6 +340,10 @@ __attribute__((noreturn)) void qr_report_bad_free(const void *block,
 __attribute__((noreturn)) void qr_report_double_free(const void *block,
 						     const struct qr_span *span);
 __attribute__((noreturn)) void qr_report_broken(const char *what, const void *where);
+
+/* several.c: heaps beside malloc's, at a fork. */
+void qr_several_fork_prepare(void);
+void qr_several_fork_end(void);
 
 /* account.c */
 struct qr_heap_account {

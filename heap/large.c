@@ -151,8 +151,23 @@ static void free_huge(struct qr_span *span)
 	qr_record_free(span);
 }
 
+static void disown(struct qr_cache *cache, struct qr_span *span)
+{
+	if (span->all_next != NULL)
+		span->all_next->all_prev = span->all_prev;
+	if (span->all_prev != NULL)
+		span->all_prev->all_next = span->all_next;
+	else
+		cache->large = span->all_next;
+	atomic_store_explicit(&span->owner, NULL, memory_order_relaxed);
+}
+
 static void free_locked(struct qr_span *span)
 {
+	struct qr_cache *owner = atomic_load_explicit(&span->owner, memory_order_relaxed);
+
+	if (owner != NULL)
+		disown(owner, span);
 	if (span->kind == QR_SPAN_HUGE) {
 		free_huge(span);
 		return;
@@ -187,12 +202,33 @@ void qr_large_free(struct qr_span *span, const void *block)
 	if ((uintptr_t)block != span->start)
 		qr_report_bad_free(block, span);
 	if (span->kind == QR_SPAN_LARGE && span->nr_pages <= QR_KEPT_PAGES &&
-	    cache != &qr_cache_none)
+	    cache != &qr_cache_none &&
+	    atomic_load_explicit(&span->owner, memory_order_relaxed) == NULL)
 		keep(cache, span);
 	else if (span->kind == QR_SPAN_LARGE || span->kind == QR_SPAN_HUGE)
 		free_span(span);
 	else
 		qr_report_double_free(block, span);
+}
+
+void qr_large_own(struct qr_cache *cache, struct qr_span *span)
+{
+	qr_heap_lock();
+	atomic_store_explicit(&span->owner, cache, memory_order_relaxed);
+	span->all_prev = NULL;
+	span->all_next = cache->large;
+	if (cache->large != NULL)
+		cache->large->all_prev = span;
+	cache->large = span;
+	qr_heap_unlock();
+}
+
+void qr_large_free_owned(struct qr_cache *cache)
+{
+	qr_heap_lock();
+	while (cache->large != NULL)
+		free_locked(cache->large);
+	qr_heap_unlock();
 }
 
 void qr_large_flush(struct qr_cache *cache)

@@ -29,6 +29,7 @@ void qr_late_unlock(void)
 
 void qr_heap_fork_prepare(void)
 {
+	qr_several_fork_prepare();
 	qr_late_lock();
 	qr_heap_lock();
 }
@@ -37,6 +38,7 @@ void qr_heap_fork_parent(void)
 {
 	qr_heap_unlock();
 	qr_late_unlock();
+	qr_several_fork_end();
 }
 
 /* The caches of the threads that the child does not have stay as they are: their

@@ -94,7 +94,7 @@ static void *take_adopted(struct qr_cache *cache, struct qr_bin *bin, unsigned c
 {
 	void *slot = NULL;
 
-	while (slot == NULL && qr_cache_adopt(cache))
+	while (slot == NULL && !cache->closed && qr_cache_adopt(cache))
 		slot = take_partial(cache, bin, cls);
 	return slot;
 }

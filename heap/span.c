@@ -163,6 +163,15 @@ static void release(struct qr_cache *cache, struct qr_span *span)
 	qr_heap_unlock();
 }
 
+void qr_span_abandon(struct qr_span *span)
+{
+	for (uint32_t slot = 0; slot < span->nr_slots; slot++)
+		atomic_init(&span->slot[slot], QR_SLOT_FREE);
+	for (unsigned i = 0; i < span->nr_groups; i++)
+		span->avail[i] = 0;
+	qr_runs_give(span, false);
+}
+
 /* An empty span is kept where the next request of its class would make a new one. */
 static bool spare(const struct qr_cache *cache, const struct qr_span *span)
 {

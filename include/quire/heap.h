@@ -181,4 +181,28 @@ QUIRE_EXPORTED size_t quire_heap_stats_json(char *text, size_t bytes);
 QUIRE_EXPORTED bool quire_heap_walk(bool (*visit)(void *ctx, void *block, size_t bytes),
 				    void *ctx);
 
+/* Heaps beside malloc's: what lives and dies together goes into one, and goes with it.
+ *
+ * A heap may be used from several threads; its calls wait for each other.  free() and
+ * malloc_usable_size() take blocks of any heap; realloc() may move one to malloc's. */
+struct quire_heap;
+
+/* An empty heap; NULL without memory.  While it is empty it takes no pages. */
+QUIRE_EXPORTED struct quire_heap *quire_heap_create(void);
+/* Frees all its blocks at once, and the heap; no other thread uses either meanwhile.
+ * heap may be NULL. */
+QUIRE_EXPORTED void quire_heap_destroy(struct quire_heap *heap);
+
+/* As malloc, calloc, aligned_alloc, realloc and free: NULL, and errno says ENOMEM,
+ * without memory.  A block of another heap ends the process. */
+QUIRE_EXPORTED void *quire_heap_malloc(struct quire_heap *heap, size_t bytes);
+QUIRE_EXPORTED void *quire_heap_calloc(struct quire_heap *heap, size_t nr, size_t bytes);
+/* align is a power of two; NULL, and EINVAL, where it is not. */
+QUIRE_EXPORTED void *quire_heap_aligned(struct quire_heap *heap, size_t align,
+					size_t bytes);
+/* At zero bytes the block is freed, and NULL returned. */
+QUIRE_EXPORTED void *quire_heap_realloc(struct quire_heap *heap, void *block,
+					size_t bytes);
+QUIRE_EXPORTED void quire_heap_free(struct quire_heap *heap, void *block);
+
 #endif
