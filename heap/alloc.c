@@ -7,6 +7,9 @@
  */
 #include "heap/alloc.h"
 
+#include "heap/detour.h"
+#include "heap/profile.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -26,12 +29,27 @@ void *qr_alloc_slow(size_t bytes)
 	return alloc_large(bytes, QR_PAGE_BYTES);
 }
 
+/* Ends the process where the block is not live. */
+static void unmark(const void *block, const struct qr_span *span, qr_slot_state *state)
+{
+	if (atomic_load_explicit(state, memory_order_relaxed) != QR_SLOT_MARKED)
+		qr_report_double_free(block, span);
+	qr_profile_forget(block);
+	atomic_store_explicit(state, QR_SLOT_LIVE, memory_order_relaxed);
+}
+
+void qr_free_marked(struct qr_cache *cache, struct qr_span *span, void *block)
+{
+	unmark(block, span, &span->slot[qr_slot_of(span, block)]);
+	qr_free_own(cache, span, block);
+}
+
 static void free_remote(void *block, struct qr_span *span)
 {
 	qr_slot_state *state = &span->slot[qr_slot_of(span, block)];
 
 	if (atomic_load_explicit(state, memory_order_relaxed) != QR_SLOT_LIVE)
-		qr_report_double_free(block, span);
+		unmark(block, span, state);
 	/* Acquire: the owner is done with the span's place in the inbox before. */
 	if (atomic_fetch_add_explicit(&span->announced, 1, memory_order_acquire) == 0)
 		qr_span_post(span);
@@ -42,6 +60,14 @@ void qr_free_slow(void *block, struct qr_span *span)
 {
 	if (block == NULL)
 		return;
+	if (qr_detour != 0)
+		qr_detour_free(block, span);
+	else
+		qr_free_other(block, span);
+}
+
+void qr_free_other(void *block, struct qr_span *span)
+{
 	if (span == NULL)
 		qr_report_bad_free(block, span);
 	if (span->kind == QR_SPAN_SLOTS)
@@ -103,7 +129,8 @@ struct qr_span *qr_heap_span_of(void *block)
 	if (span->kind == QR_SPAN_SLOTS) {
 		qr_slot_state *state = &span->slot[qr_slot_of(span, block)];
 
-		if (atomic_load_explicit(state, memory_order_relaxed) != QR_SLOT_LIVE)
+		if ((atomic_load_explicit(state, memory_order_relaxed) & QR_SLOT_LIVE) ==
+		    0)
 			qr_report_double_free(block, span);
 	} else if (span->limit == 0 || span->start != (uintptr_t)block) {
 		qr_report_bad_free(block, span);
@@ -139,22 +166,22 @@ static void *alloc_growing(size_t bytes)
 
 static void *move(void *block, size_t old_bytes, size_t bytes)
 {
-	struct qr_cache *cache = qr_cache_self;
-	bool grows = bytes > old_bytes;
+	struct qr_cache *cache = qr_cache_mine();
+	bool grows = bytes > old_bytes && cache != NULL;
 	void *to =
 		grows && cache->grown == block ? alloc_growing(bytes) : qr_alloc(bytes);
 
 	if (to == NULL)
 		return NULL;
-	memcpy(to, block, grows ? old_bytes : bytes);
+	memcpy(to, block, bytes > old_bytes ? old_bytes : bytes);
 	qr_free(block);
-	if (grows && qr_cache_self != &qr_cache_none)
-		qr_cache_self->grown = to;
+	if (grows)
+		cache->grown = to;
 	return to;
 }
 
 /* Pages that the block can keep; room for more where it has grown before. */
-static void *resize_pages(struct qr_span *span, size_t bytes)
+static void *resize_pages(struct qr_span *span, const void *block, size_t bytes)
 {
 	size_t room = bytes;
 	void *to;
@@ -165,8 +192,11 @@ static void *resize_pages(struct qr_span *span, size_t bytes)
 	to = qr_large_resize(span, room);
 	if (to == NULL && room != bytes)
 		to = qr_large_resize(span, bytes);
-	if (to != NULL)
-		span->asked = bytes;
+	if (to == NULL)
+		return NULL;
+	span->asked = bytes;
+	if ((qr_detour & QR_DETOUR_PROFILE) != 0)
+		qr_profile_resized(span, block, to, bytes);
 	return to;
 }
 
@@ -191,7 +221,7 @@ void *qr_heap_realloc(void *block, size_t bytes)
 		return block;
 	}
 	if (span->kind != QR_SPAN_SLOTS && bytes > QR_SMALL_MAX) {
-		to = resize_pages(span, bytes);
+		to = resize_pages(span, block, bytes);
 		if (to != NULL)
 			return to;
 	}
@@ -202,11 +232,12 @@ void *qr_heap_realloc(void *block, size_t bytes)
 
 bool qr_heap_trim(size_t pad)
 {
+	struct qr_cache *cache = qr_cache_mine();
 	bool any;
 
-	if (qr_cache_self != &qr_cache_none) {
-		qr_cache_flush(qr_cache_self);
-		qr_cache_sweep(qr_cache_self);
+	if (cache != NULL) {
+		qr_cache_flush(cache);
+		qr_cache_sweep(cache);
 	}
 	qr_heap_lock();
 	any = qr_purge_all(pad >> QR_PAGE_SHIFT) != 0;

@@ -64,8 +64,10 @@ static inline void qr_free_own(struct qr_cache *cache, struct qr_span *span, voi
 	struct qr_bin *bin = &cache->bin[span->cls];
 
 	if (QR_UNLIKELY(atomic_load_explicit(state, memory_order_relaxed) !=
-			QR_SLOT_LIVE))
-		qr_report_double_free(block, span);
+			QR_SLOT_LIVE)) {
+		qr_free_marked(cache, span, block);
+		return;
+	}
 	atomic_store_explicit(state, QR_SLOT_FREE, memory_order_relaxed);
 	if (QR_LIKELY(bin->height < bin->room))
 		qr_bin_push(bin, block, state);

@@ -6,7 +6,7 @@
  * one, or makes one.  Caches are never unmade: an inbox may be posted to at any time by
  * a thread that read a span's owner just before it changed.
  */
-#include "heap/heap.h"
+#include "heap/detour.h"
 
 #include <pthread.h>
 
@@ -27,6 +27,7 @@ static void depart(void *cache_pointer)
 	struct qr_cache *cache = cache_pointer;
 
 	qr_cache_self = &qr_cache_none;
+	qr_lane.cache = NULL;
 	departed = true;
 	qr_cache_flush(cache);
 	qr_heap_lock();
@@ -77,7 +78,10 @@ struct qr_cache *qr_cache_acquire(void)
 	if (cache == NULL)
 		return NULL;
 	/* First: pthread_setspecific itself may allocate. */
-	qr_cache_self = cache;
+	if (qr_detour != 0)
+		qr_lane.cache = cache;
+	else
+		qr_cache_self = cache;
 	if (registered)
 		pthread_setspecific(exit_key, cache);
 	return cache;

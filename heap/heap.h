@@ -14,6 +14,8 @@
  *            class: a stack of free slots, filled from available ones and by frees.
  *   inbox    spans of a cache in which other threads have freed slots.
  *   map      page number -> span, two levels.
+ *   detour   the way of every request and free in a program that is profiled or
+ *            hardened (detour.h).
  * There are no links inside of blocks: nothing that a program writes past a block's end
  * can lead the heap astray, and the slot's state tells whether a free is the first.
  *
@@ -84,7 +86,13 @@ enum qr_span_kind {
 enum qr_span_state { QR_SPAN_FULL, QR_SPAN_PARTIAL, QR_SPAN_CURRENT };
 
 /* Zero: records come zeroed, and what is not in use stays untouched. */
-enum qr_slot_state { QR_SLOT_FREE, QR_SLOT_LIVE, QR_SLOT_REMOTE };
+enum qr_slot_state {
+	QR_SLOT_FREE,
+	QR_SLOT_LIVE,
+	QR_SLOT_REMOTE,
+	/* Live, and its free is to be told to whoever marked it: one bit more. */
+	QR_SLOT_MARKED = 4 | QR_SLOT_LIVE,
+};
 
 typedef _Atomic uint8_t qr_slot_state;
 
@@ -106,6 +114,7 @@ struct qr_span {
 	uint8_t dirty;	      /* free runs: not known to read as zero */
 	uint8_t record_units; /* size of this record, in cache lines */
 	bool fresh;	      /* large: its pages read as zero */
+	bool marked;	      /* large: as a slot that is marked */
 	/* The owner's; of a free run, qr_heap_lock's. */
 	_Alignas(QR_CACHE_LINE) union {
 		uint64_t groups;
@@ -282,6 +291,8 @@ bool qr_sweep_page_is_free(const struct qr_span *span, uint32_t page);
 /* A slot for a request of so many bytes, from wherever there is one; NULL without
  * memory. */
 void *qr_cache_refill(struct qr_cache *cache, unsigned cls, size_t bytes);
+/* The same past the detour; cache is NULL for a thread that has none. */
+void *qr_cache_serve(struct qr_cache *cache, unsigned cls, size_t bytes);
 /* Makes the bin's slots available. */
 void qr_bin_flush(struct qr_cache *cache, struct qr_bin *bin);
 /* The same, and the bin gives up its span. */
@@ -333,6 +344,10 @@ struct qr_span *qr_heap_span_of(void *block);
 bool qr_heap_fits(size_t old_bytes, size_t bytes);
 void *qr_alloc_slow(size_t bytes);
 void qr_free_slow(void *block, struct qr_span *span);
+/* The same past the detour. */
+void qr_free_other(void *block, struct qr_span *span);
+/* Frees a block of one of the cache's own spans that is marked, or not live at all. */
+void qr_free_marked(struct qr_cache *cache, struct qr_span *span, void *block);
 
 /* report.c: corruption; all end the process. */
 __attribute__((noreturn)) void qr_report_bad_free(const void *block,
@@ -364,9 +379,17 @@ const char *qr_heap_validate(void);
 void qr_heap_warn(const char *what, const char *detail, size_t length);
 
 /* conf.c: QUIRE_CONF and mallopt. */
+#define QR_PROFILE_RATE ((size_t)512 << 10)
+#define QR_PATH_MAX	1024u
+
 struct qr_heap_conf {
-	bool stats;	 /* print the account at exit */
-	size_t decay_ms; /* dirty runs older than this go back */
+	bool stats;	     /* print the account at exit */
+	size_t decay_ms;     /* dirty runs older than this go back */
+	bool profile;	     /* sample, and write what was found at exit */
+	bool leaks;	     /* name what is in use at exit */
+	size_t profile_rate; /* bytes for each sample; 0: the default */
+	size_t profile_signal;
+	char profile_file[QR_PATH_MAX];
 };
 extern struct qr_heap_conf qr_heap_conf;
 /* Reads "key:value,..."; warns once of each key that is not known. */

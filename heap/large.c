@@ -4,7 +4,9 @@
  * A large block grows in place where free pages follow it.  A huge one grows by the
  * source moving its pages, which costs no copy.
  */
+#include "heap/detour.h"
 #include "heap/map.h"
+#include "heap/profile.h"
 
 #include <errno.h>
 
@@ -110,33 +112,40 @@ static struct qr_span *take_kept(struct qr_cache *cache, size_t nr_pages)
 	return NULL;
 }
 
+static struct qr_span *taken(struct qr_span *span, size_t bytes)
+{
+	span->asked = bytes;
+	span->marked = false;
+	if ((qr_detour & QR_DETOUR_PROFILE) != 0)
+		qr_profile_large(span, bytes);
+	return span;
+}
+
 struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped)
 {
 	size_t nr_pages = pages_of(bytes != 0 ? bytes : 1);
-	struct qr_cache *cache = qr_cache_self;
+	struct qr_cache *cache = qr_cache_mine();
 	struct qr_span *span = NULL;
 
-	if (QR_UNLIKELY(cache == &qr_cache_none))
+	if (QR_UNLIKELY(cache == NULL))
 		cache = qr_cache_acquire();
 
 	if (bytes <= PTRDIFF_MAX && align <= PTRDIFF_MAX / 2 && nr_pages < UINT32_MAX) {
 		if (align <= QR_PAGE_BYTES && !mapped && cache != NULL)
 			span = take_kept(cache, nr_pages);
-		if (span != NULL) {
-			span->asked = bytes;
-			return span;
-		}
+		if (span != NULL)
+			return taken(span, bytes);
 		if (align < QR_PAGE_BYTES)
 			align = QR_PAGE_BYTES;
 		qr_heap_lock();
 		span = new_locked(nr_pages, align, mapped || bytes > HUGE_BYTES);
 		qr_heap_unlock();
 	}
-	if (span != NULL)
-		span->asked = bytes;
-	else
+	if (span == NULL) {
 		errno = ENOMEM;
-	return span;
+		return NULL;
+	}
+	return taken(span, bytes);
 }
 
 static void free_huge(struct qr_span *span)
@@ -197,12 +206,16 @@ static void keep(struct qr_cache *cache, struct qr_span *span)
 
 void qr_large_free(struct qr_span *span, const void *block)
 {
-	struct qr_cache *cache = qr_cache_self;
+	struct qr_cache *cache = qr_cache_mine();
 
 	if ((uintptr_t)block != span->start)
 		qr_report_bad_free(block, span);
+	if (QR_UNLIKELY(span->marked)) {
+		span->marked = false;
+		qr_profile_forget(block);
+	}
 	if (span->kind == QR_SPAN_LARGE && span->nr_pages <= QR_KEPT_PAGES &&
-	    cache != &qr_cache_none &&
+	    cache != NULL &&
 	    atomic_load_explicit(&span->owner, memory_order_relaxed) == NULL)
 		keep(cache, span);
 	else if (span->kind == QR_SPAN_LARGE || span->kind == QR_SPAN_HUGE)
@@ -226,8 +239,11 @@ void qr_large_own(struct qr_cache *cache, struct qr_span *span)
 void qr_large_free_owned(struct qr_cache *cache)
 {
 	qr_heap_lock();
-	while (cache->large != NULL)
+	while (cache->large != NULL) {
+		if (cache->large->marked)
+			qr_profile_forget((const void *)cache->large->start);
 		free_locked(cache->large);
+	}
 	qr_heap_unlock();
 }
 

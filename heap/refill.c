@@ -5,6 +5,7 @@
  * partial span; what other threads freed; spans of threads that are gone; new pages.
  */
 #include "heap/alloc.h"
+#include "heap/detour.h"
 
 #include <errno.h>
 
@@ -146,10 +147,18 @@ static void note_asked(struct qr_cache *cache, unsigned cls, size_t bytes)
 
 void *qr_cache_refill(struct qr_cache *cache, unsigned cls, size_t bytes)
 {
+	if (cache == &qr_cache_none) {
+		if (qr_detour != 0)
+			return qr_detour_alloc(cls, bytes);
+		cache = qr_cache_acquire();
+	}
+	return qr_cache_serve(cache, cls, bytes);
+}
+
+void *qr_cache_serve(struct qr_cache *cache, unsigned cls, size_t bytes)
+{
 	void *slot;
 
-	if (cache == &qr_cache_none)
-		cache = qr_cache_acquire();
 	if (cache != NULL)
 		note_asked(cache, cls, bytes);
 	slot = cache != NULL ? refill(cache, cls) : refill_late(cls);

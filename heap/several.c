@@ -12,6 +12,7 @@
  * Locking.  list_mutex (heaps come and go), then a heap's own, then qr_heap_lock.
  */
 #include "heap/alloc.h"
+#include "heap/profile.h"
 #include "quire/heap.h"
 
 #include <errno.h>
@@ -128,6 +129,8 @@ static void *alloc_small(struct quire_heap *heap, size_t bytes)
 	pthread_mutex_lock(&heap->mutex);
 	block = qr_cache_refill(heap->cache, qr_class_of(bytes), bytes);
 	pthread_mutex_unlock(&heap->mutex);
+	if ((qr_detour & QR_DETOUR_PROFILE) != 0)
+		qr_profile_count(&qr_lane, block, bytes);
 	return block;
 }
 

@@ -8,6 +8,7 @@
  * of a partial span, none of a current one.
  */
 #include "heap/map.h"
+#include "heap/profile.h"
 
 /* Room for a group of the larger classes, and a whole number of pages with little waste
  * for the smaller ones.  Slots that are never used cost only addresses. */
@@ -165,8 +166,13 @@ static void release(struct qr_cache *cache, struct qr_span *span)
 
 void qr_span_abandon(struct qr_span *span)
 {
-	for (uint32_t slot = 0; slot < span->nr_slots; slot++)
+	for (uint32_t slot = 0; slot < span->nr_slots; slot++) {
+		if (span->slot[slot] == QR_SLOT_MARKED)
+			qr_profile_forget(
+				(const void *)(span->start +
+					       (size_t)slot * span->slot_bytes));
 		atomic_init(&span->slot[slot], QR_SLOT_FREE);
+	}
 	for (unsigned i = 0; i < span->nr_groups; i++)
 		span->avail[i] = 0;
 	qr_runs_give(span, false);

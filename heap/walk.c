@@ -62,8 +62,8 @@ static bool add_slots(struct batch *batch, struct qr_span *span)
 	for (; slot < span->nr_slots; slot++) {
 		uintptr_t block = span->start + (size_t)slot * span->slot_bytes;
 
-		if (atomic_load_explicit(&span->slot[slot], memory_order_relaxed) !=
-		    QR_SLOT_LIVE)
+		if ((atomic_load_explicit(&span->slot[slot], memory_order_relaxed) &
+		     QR_SLOT_LIVE) == 0)
 			continue;
 		if (!add(batch, block, span->slot_bytes)) {
 			batch->at = block;

@@ -181,6 +181,11 @@ QUIRE_EXPORTED size_t quire_heap_stats_json(char *text, size_t bytes);
 QUIRE_EXPORTED bool quire_heap_walk(bool (*visit)(void *ctx, void *block, size_t bytes),
 				    void *ctx);
 
+/* Writes what the profiler has sampled so far, as at exit: to path in pprof's format, and
+ * as folded stacks beside it.  False where the process is not profiled (QUIRE_CONF=
+ * profile:1), or path cannot be written. */
+QUIRE_EXPORTED bool quire_heap_profile_dump(const char *path);
+
 /* Heaps beside malloc's: what lives and dies together goes into one, and goes with it.
  *
  * A heap may be used from several threads; its calls wait for each other.  free() and
