@@ -7,7 +7,7 @@
  */
 #include "heap/alloc.h"
 
-#include "heap/detour.h"
+#include "heap/hard.h"
 #include "heap/profile.h"
 
 #include <errno.h>
@@ -17,8 +17,11 @@
 
 static void *alloc_large(size_t bytes, size_t align)
 {
-	struct qr_span *span = qr_large_new(bytes, align, false);
+	struct qr_span *span;
 
+	if ((qr_detour & QR_DETOUR_HARDENED) != 0)
+		return qr_hard_large(align, bytes, bytes);
+	span = qr_large_new(bytes, align, false);
 	return span != NULL ? (void *)span->start : NULL;
 }
 
@@ -26,7 +29,7 @@ void *qr_alloc_slow(size_t bytes)
 {
 	if (QR_LIKELY(bytes <= QR_SMALL_MAX))
 		return qr_alloc_class(qr_class_compute(bytes), bytes);
-	return alloc_large(bytes, QR_PAGE_BYTES);
+	return alloc_large(bytes, QR_QUANTUM);
 }
 
 /* Ends the process where the block is not live. */
@@ -50,6 +53,11 @@ static void free_remote(void *block, struct qr_span *span)
 
 	if (atomic_load_explicit(state, memory_order_relaxed) != QR_SLOT_LIVE)
 		unmark(block, span, state);
+	qr_free_announce(span, state);
+}
+
+void qr_free_announce(struct qr_span *span, qr_slot_state *state)
+{
 	/* Acquire: the owner is done with the span's place in the inbox before. */
 	if (atomic_fetch_add_explicit(&span->announced, 1, memory_order_acquire) == 0)
 		qr_span_post(span);
@@ -102,6 +110,9 @@ void *qr_heap_calloc(size_t nr, size_t bytes)
 		block = qr_alloc(total);
 		return block != NULL ? memset(block, 0, total) : NULL;
 	}
+	/* Zeroed. */
+	if ((qr_detour & QR_DETOUR_HARDENED) != 0)
+		return qr_hard_large(QR_QUANTUM, total, total);
 	span = qr_large_new(total, QR_PAGE_BYTES, false);
 	if (span == NULL)
 		return NULL;
@@ -113,6 +124,8 @@ void *qr_heap_aligned(size_t align, size_t bytes)
 {
 	if (align <= QR_QUANTUM)
 		return qr_alloc(bytes);
+	if ((qr_detour & QR_DETOUR_HARDENED) != 0)
+		return qr_hard_alloc(align, bytes);
 	/* Spans begin on a page, so a slot has the alignment that its size has. */
 	if (align > QR_PAGE_BYTES || bytes > QR_SMALL_MAX)
 		return alloc_large(bytes, align);
@@ -132,7 +145,7 @@ struct qr_span *qr_heap_span_of(void *block)
 		if ((atomic_load_explicit(state, memory_order_relaxed) & QR_SLOT_LIVE) ==
 		    0)
 			qr_report_double_free(block, span);
-	} else if (span->limit == 0 || span->start != (uintptr_t)block) {
+	} else if (span->limit == 0 || qr_large_block(span) != (uintptr_t)block) {
 		qr_report_bad_free(block, span);
 	} else if (span->kind == QR_SPAN_KEPT) {
 		qr_report_double_free(block, span);
@@ -140,14 +153,16 @@ struct qr_span *qr_heap_span_of(void *block)
 	return span;
 }
 
-static size_t usable(const struct qr_span *span)
+static size_t usable(const struct qr_span *span, const void *block)
 {
-	return span->kind == QR_SPAN_SLOTS ? span->slot_bytes : span->limit;
+	if (span->kind != QR_SPAN_SLOTS)
+		return qr_large_usable(span);
+	return QR_UNLIKELY(span->hard) ? qr_hard_asked(span, block) : span->slot_bytes;
 }
 
 size_t qr_heap_usable(void *block)
 {
-	return block != NULL ? usable(qr_heap_span_of(block)) : 0;
+	return block != NULL ? usable(qr_heap_span_of(block), block) : 0;
 }
 
 /* A block for one that grows: with room, which is tried for first. */
@@ -158,6 +173,9 @@ static void *alloc_growing(size_t bytes)
 
 	if (room < bytes || room > PTRDIFF_MAX)
 		return qr_alloc(bytes);
+	if ((qr_detour & QR_DETOUR_HARDENED) != 0)
+		return bytes > QR_SMALL_MAX ? qr_hard_large(QR_QUANTUM, bytes, room)
+					    : qr_alloc(bytes);
 	if (room < GROW_PAGES)
 		return qr_alloc(room);
 	span = qr_large_new(room, QR_PAGE_BYTES, room >= QR_REMAP_MIN);
@@ -214,7 +232,13 @@ void *qr_heap_realloc(void *block, size_t bytes)
 	if (block == NULL)
 		return qr_alloc(bytes);
 	span = qr_heap_span_of(block);
-	old_bytes = usable(span);
+	old_bytes = usable(span, block);
+	if (QR_UNLIKELY(span->hard)) {
+		if (span->kind == QR_SPAN_SLOTS ? qr_hard_resize(span, block, bytes)
+						: qr_hard_resize_large(span, bytes))
+			return block;
+		return move(block, old_bytes, bytes);
+	}
 	if (qr_heap_fits(old_bytes, bytes)) {
 		if (span->kind != QR_SPAN_SLOTS)
 			span->asked = bytes;

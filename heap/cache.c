@@ -6,7 +6,7 @@
  * one, or makes one.  Caches are never unmade: an inbox may be posted to at any time by
  * a thread that read a span's owner just before it changed.
  */
-#include "heap/detour.h"
+#include "heap/hard.h"
 
 #include <pthread.h>
 
@@ -26,6 +26,8 @@ static void depart(void *cache_pointer)
 {
 	struct qr_cache *cache = cache_pointer;
 
+	if (cache->hard)
+		qr_hard_flush(cache);
 	qr_cache_self = &qr_cache_none;
 	qr_lane.cache = NULL;
 	departed = true;
@@ -52,6 +54,7 @@ struct qr_cache *qr_cache_make(void)
 	struct qr_cache *cache = qr_record_raw(sizeof(*cache));
 
 	if (cache != NULL) {
+		cache->hard = (qr_detour & QR_DETOUR_HARDENED) != 0;
 		cache->linked = every;
 		every = cache;
 	}

@@ -4,7 +4,7 @@
  * Keys: decay (milliseconds until free pages go back), stats (1: print the account at
  * exit), and those of profile.h: profile (1: on), profile_rate (bytes for each sample),
  * profile_file (a path, in which %p is the process), profile_signal (a signal that has
- * the file written), leaks (1: name what is in use at exit).  Keys that begin with the name of another part of the library ("run.") are
+ * the file written), hardened and guard_sample (hard.h), leaks (1: name what is in use at exit).  Keys that begin with the name of another part of the library ("run.") are
  * that part's.  Not read in programs that run with another's rights.
  */
 #include "heap/detour.h"
@@ -58,6 +58,16 @@ static bool set_profile_file(const char *text, size_t length)
 	return true;
 }
 
+static void set_hardened(size_t value)
+{
+	qr_heap_conf.hardened = value != 0;
+}
+
+static void set_guard_sample(size_t value)
+{
+	qr_heap_conf.guard_sample = value;
+}
+
 static void set_leaks(size_t value)
 {
 	qr_heap_conf.leaks = value != 0;
@@ -65,6 +75,8 @@ static void set_leaks(size_t value)
 
 static const struct key keys[] = {
 	{"decay", set_decay, NULL},
+	{"guard_sample", set_guard_sample, NULL},
+	{"hardened", set_hardened, NULL},
 	{"leaks", set_leaks, NULL},
 	{"profile", set_profile, NULL},
 	{"profile_file", NULL, set_profile_file},

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* detour.c - requests and frees in a program that is profiled. */
+/* detour.c - requests and frees in a program that is profiled or hardened. */
 #include "heap/detour.h"
 
 #include "heap/alloc.h"
+#include "heap/hard.h"
 #include "heap/profile.h"
 
 #include <sys/random.h>
@@ -39,15 +40,25 @@ uint64_t qr_lane_random(struct qr_lane *lane)
 
 void qr_detour_start(void)
 {
-	if (!qr_heap_conf.profile && !qr_heap_conf.leaks)
-		return;
+	unsigned detour = 0;
+
+	if (qr_heap_conf.profile || qr_heap_conf.leaks)
+		detour |= QR_DETOUR_PROFILE;
+	if (qr_heap_conf.hardened || qr_heap_conf.guard_sample != 0)
+		detour |= QR_DETOUR_HARDENED;
 	/* First: it allocates. */
-	qr_profile_start();
-	qr_detour = QR_DETOUR_PROFILE;
-	if (qr_cache_self != &qr_cache_none) {
+	if ((detour & QR_DETOUR_PROFILE) != 0)
+		qr_profile_start();
+	if ((detour & QR_DETOUR_HARDENED) != 0)
+		qr_hard_start();
+	if (detour == 0)
+		return;
+	qr_detour = detour;
+	/* Spans that the plain heap made are never hardened: their cache serves nobody any
+	 * more. */
+	if ((detour & QR_DETOUR_HARDENED) == 0 && qr_cache_self != &qr_cache_none)
 		qr_lane.cache = qr_cache_self;
-		qr_cache_self = &qr_cache_none;
-	}
+	qr_cache_self = &qr_cache_none;
 }
 
 void *qr_detour_alloc(unsigned cls, size_t bytes)
@@ -57,6 +68,8 @@ void *qr_detour_alloc(unsigned cls, size_t bytes)
 	struct qr_bin *bin;
 	void *block;
 
+	if ((qr_detour & QR_DETOUR_HARDENED) != 0)
+		return qr_hard_alloc(1, bytes);
 	if (QR_UNLIKELY(cache == NULL)) {
 		cache = qr_cache_acquire();
 		if (cache == NULL)
@@ -73,8 +86,11 @@ void qr_detour_free(void *block, struct qr_span *span)
 {
 	struct qr_cache *cache = qr_lane.cache;
 
-	if (QR_LIKELY(span != NULL && cache != NULL &&
-		      atomic_load_explicit(&span->owner, memory_order_relaxed) == cache))
+	if (span != NULL && span->hard && span->kind == QR_SPAN_SLOTS)
+		qr_hard_free(block, span);
+	else if (QR_LIKELY(span != NULL && cache != NULL &&
+			   atomic_load_explicit(&span->owner, memory_order_relaxed) ==
+				   cache))
 		qr_free_own(cache, span, block);
 	else
 		qr_free_other(block, span);

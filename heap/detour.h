@@ -12,7 +12,7 @@
 
 #include "heap/heap.h"
 
-enum { QR_DETOUR_PROFILE = 1 };
+enum { QR_DETOUR_PROFILE = 1, QR_DETOUR_HARDENED = 2 };
 
 /* What is on, by bits; 0: no detour. */
 extern unsigned qr_detour;
@@ -21,7 +21,8 @@ struct qr_lane {
 	struct qr_cache *cache; /* NULL: none yet, or none any more */
 	int64_t countdown;	/* bytes until the next sample */
 	uint64_t random;
-	bool busy; /* with a sample: what is allocated for it is not one */
+	size_t guard_countdown; /* blocks until the next with pages of its own */
+	bool busy;		/* with a sample: what is allocated for it is not one */
 };
 
 extern __thread struct qr_lane qr_lane __attribute__((tls_model("initial-exec")));

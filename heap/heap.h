@@ -101,7 +101,10 @@ struct qr_span {
 	/* Of a large block NULL, or the cache of the heap that it is of (several.c). */
 	_Atomic(struct qr_cache *) owner;
 	uintptr_t start;
-	uint64_t recip; /* 2^64 / slot_bytes, rounded up */
+	union {
+		uint64_t recip;	 /* 2^64 / slot_bytes, rounded up */
+		uintptr_t block; /* large and hard: where the block begins */
+	};
 	qr_slot_state *slot;
 	size_t limit; /* bytes from start in which blocks begin and end */
 	uint32_t nr_pages;
@@ -115,6 +118,7 @@ struct qr_span {
 	uint8_t record_units; /* size of this record, in cache lines */
 	bool fresh;	      /* large: its pages read as zero */
 	bool marked;	      /* large: as a slot that is marked */
+	bool hard;	      /* blocks are as hard.h says */
 	/* The owner's; of a free run, qr_heap_lock's. */
 	_Alignas(QR_CACHE_LINE) union {
 		uint64_t groups;
@@ -193,6 +197,8 @@ struct qr_cache {
 	uint64_t sweep_ns;    /* time of the last look at the credit */
 	uint64_t swept_ns;    /* time of the last sweep's end */
 	bool closed;	      /* a heap's own: takes over nobody's spans */
+	bool hard;	      /* so are its spans */
+	struct qr_rest *rest; /* hard: freed slots that rest */
 	/* A heap's large blocks, by all_next; guarded by qr_heap_lock. */
 	struct qr_span *large;
 	/* Of the requests that no bin served: their bytes, and how many they were. */
@@ -315,9 +321,13 @@ struct qr_cache *qr_cache_first(void);
 /* large.c: blocks with pages of their own. */
 /* mapped: a mapping of its own, whatever the size. */
 struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped);
+/* Pages of a size, in no account but the runs', and not marked; without errno. */
+struct qr_span *qr_large_take(size_t bytes);
 void qr_large_free(struct qr_span *span, const void *block);
 /* Makes a large block one of the cache's heap. */
 void qr_large_own(struct qr_cache *cache, struct qr_span *span);
+/* Gives the pages of a large block back; zero where they read so. */
+void qr_large_release(struct qr_span *span, bool zero);
 /* Frees all that are. */
 void qr_large_free_owned(struct qr_cache *cache);
 /* Gives up what the cache kept. */
@@ -346,6 +356,8 @@ void *qr_alloc_slow(size_t bytes);
 void qr_free_slow(void *block, struct qr_span *span);
 /* The same past the detour. */
 void qr_free_other(void *block, struct qr_span *span);
+/* Leaves a slot, which the caller has made its own, to the span's owner. */
+void qr_free_announce(struct qr_span *span, qr_slot_state *state);
 /* Frees a block of one of the cache's own spans that is marked, or not live at all. */
 void qr_free_marked(struct qr_cache *cache, struct qr_span *span, void *block);
 
@@ -354,7 +366,22 @@ __attribute__((noreturn)) void qr_report_bad_free(const void *block,
 						  const struct qr_span *span);
 __attribute__((noreturn)) void qr_report_double_free(const void *block,
 						     const struct qr_span *span);
+__attribute__((noreturn)) void qr_report_written(const void *block, size_t bytes,
+						 const char *where);
+/* Returns where the address is not one of a hard span's. */
+void qr_report_fault(uintptr_t address);
 __attribute__((noreturn)) void qr_report_broken(const char *what, const void *where);
+
+/* The block of a large span, and what may be used of it. */
+static inline uintptr_t qr_large_block(const struct qr_span *span)
+{
+	return QR_UNLIKELY(span->hard) ? span->block : span->start;
+}
+
+static inline size_t qr_large_usable(const struct qr_span *span)
+{
+	return QR_UNLIKELY(span->hard) ? span->asked : span->limit;
+}
 
 /* several.c: heaps beside malloc's, at a fork. */
 void qr_several_fork_prepare(void);
@@ -385,6 +412,8 @@ void qr_heap_warn(const char *what, const char *detail, size_t length);
 struct qr_heap_conf {
 	bool stats;	     /* print the account at exit */
 	size_t decay_ms;     /* dirty runs older than this go back */
+	bool hardened;	     /* as hard.h says */
+	size_t guard_sample; /* one small block in so many has its own pages */
 	bool profile;	     /* sample, and write what was found at exit */
 	bool leaks;	     /* name what is in use at exit */
 	size_t profile_rate; /* bytes for each sample; 0: the default */

@@ -5,6 +5,7 @@
  * source moving its pages, which costs no copy.
  */
 #include "heap/detour.h"
+#include "heap/hard.h"
 #include "heap/map.h"
 #include "heap/profile.h"
 
@@ -116,8 +117,21 @@ static struct qr_span *taken(struct qr_span *span, size_t bytes)
 {
 	span->asked = bytes;
 	span->marked = false;
+	span->hard = false;
 	if ((qr_detour & QR_DETOUR_PROFILE) != 0)
 		qr_profile_large(span, bytes);
+	return span;
+}
+
+struct qr_span *qr_large_take(size_t bytes)
+{
+	struct qr_span *span = NULL;
+
+	if (bytes <= PTRDIFF_MAX && pages_of(bytes) < UINT32_MAX) {
+		qr_heap_lock();
+		span = new_locked(pages_of(bytes), QR_PAGE_BYTES, bytes > HUGE_BYTES);
+		qr_heap_unlock();
+	}
 	return span;
 }
 
@@ -171,7 +185,7 @@ static void disown(struct qr_cache *cache, struct qr_span *span)
 	atomic_store_explicit(&span->owner, NULL, memory_order_relaxed);
 }
 
-static void free_locked(struct qr_span *span)
+static void release(struct qr_span *span, bool zero)
 {
 	struct qr_cache *owner = atomic_load_explicit(&span->owner, memory_order_relaxed);
 
@@ -182,14 +196,19 @@ static void free_locked(struct qr_span *span)
 		return;
 	}
 	qr_runs_count.large_blocks--;
-	qr_runs_give(span, false);
+	qr_runs_give(span, zero);
+}
+
+void qr_large_release(struct qr_span *span, bool zero)
+{
+	qr_heap_lock();
+	release(span, zero);
+	qr_heap_unlock();
 }
 
 static void free_span(struct qr_span *span)
 {
-	qr_heap_lock();
-	free_locked(span);
-	qr_heap_unlock();
+	qr_large_release(span, false);
 }
 
 /* The oldest ones make room. */
@@ -208,15 +227,17 @@ void qr_large_free(struct qr_span *span, const void *block)
 {
 	struct qr_cache *cache = qr_cache_mine();
 
-	if ((uintptr_t)block != span->start)
+	if ((uintptr_t)block != qr_large_block(span))
 		qr_report_bad_free(block, span);
 	if (QR_UNLIKELY(span->marked)) {
 		span->marked = false;
 		qr_profile_forget(block);
 	}
-	if (span->kind == QR_SPAN_LARGE && span->nr_pages <= QR_KEPT_PAGES &&
-	    cache != NULL &&
-	    atomic_load_explicit(&span->owner, memory_order_relaxed) == NULL)
+	if (QR_UNLIKELY(span->hard))
+		qr_hard_free_large(span);
+	else if (span->kind == QR_SPAN_LARGE && span->nr_pages <= QR_KEPT_PAGES &&
+		 cache != NULL &&
+		 atomic_load_explicit(&span->owner, memory_order_relaxed) == NULL)
 		keep(cache, span);
 	else if (span->kind == QR_SPAN_LARGE || span->kind == QR_SPAN_HUGE)
 		free_span(span);
@@ -242,7 +263,7 @@ void qr_large_free_owned(struct qr_cache *cache)
 	while (cache->large != NULL) {
 		if (cache->large->marked)
 			qr_profile_forget((const void *)cache->large->start);
-		free_locked(cache->large);
+		release(cache->large, false);
 	}
 	qr_heap_unlock();
 }

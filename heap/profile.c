@@ -329,7 +329,7 @@ static void count_large(struct qr_span *span, void *block, size_t bytes)
 
 void qr_profile_large(struct qr_span *span, size_t bytes)
 {
-	count_large(span, (void *)span->start, bytes);
+	count_large(span, (void *)qr_large_block(span), bytes);
 }
 
 void qr_profile_resized(struct qr_span *span, const void *old, void *block, size_t bytes)

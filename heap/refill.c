@@ -5,7 +5,7 @@
  * partial span; what other threads freed; spans of threads that are gone; new pages.
  */
 #include "heap/alloc.h"
-#include "heap/detour.h"
+#include "heap/hard.h"
 
 #include <errno.h>
 
@@ -25,7 +25,9 @@ static uint32_t entries_of(uint32_t slot_bytes)
 /* Fills the bin from the top down, so that the lowest slot is popped first. */
 static void *take_group(struct qr_cache *cache, struct qr_bin *bin, struct qr_span *span)
 {
-	unsigned group = (unsigned)__builtin_ctzl(span->groups);
+	unsigned group = QR_UNLIKELY(cache->hard)
+				 ? qr_hard_group(span->groups)
+				 : (unsigned)__builtin_ctzl(span->groups);
 	uint64_t avail = span->avail[group];
 	uint32_t nr = (uint32_t)qr_count_bits(avail);
 	uint32_t room = entries_of(span->slot_bytes);
@@ -43,11 +45,14 @@ static void *take_group(struct qr_cache *cache, struct qr_bin *bin, struct qr_sp
 	}
 	span->avail[group] = avail;
 	if (avail == 0)
-		span->groups &= span->groups - 1;
+		span->groups &= ~((uint64_t)1 << group);
 	span->used += (int32_t)nr;
 	cache->used_bytes += (size_t)nr * span->slot_bytes;
 	bin->room = room * QR_ENTRY_BYTES;
-	return qr_bin_pop(bin, nr * QR_ENTRY_BYTES);
+	bin->height = nr * QR_ENTRY_BYTES;
+	if (QR_UNLIKELY(cache->hard))
+		qr_hard_shuffle(bin);
+	return qr_bin_pop(bin, bin->height);
 }
 
 void qr_bin_flush(struct qr_cache *cache, struct qr_bin *bin)

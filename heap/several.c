@@ -55,6 +55,7 @@ static struct quire_heap *make(void)
 	if (heap == NULL || heap->cache == NULL)
 		return NULL;
 	heap->cache->closed = true;
+	heap->cache->hard = false;
 	pthread_mutex_init(&heap->mutex, NULL);
 	heap->next = all;
 	all = heap;

@@ -7,6 +7,7 @@
  * watch turns the frees that matter into events: any free of a full span, the last one
  * of a partial span, none of a current one.
  */
+#include "heap/hard.h"
 #include "heap/map.h"
 #include "heap/profile.h"
 
@@ -15,6 +16,8 @@
 #define SPAN_BYTES     ((size_t)64 << 10)
 #define SPAN_BYTES_MAX ((size_t)256 << 10)
 #define SMALL_SLOT_MAX 1024u
+/* Bytes that a hard cache has in spans without using them before it gives some back. */
+#define HARD_SPARE     ((size_t)4 << 20)
 #define WATCH_NOTHING  (-1)
 #define WATCH_ANY      INT32_MAX
 #define WATCH_THE_LAST 0
@@ -115,20 +118,26 @@ static void describe(struct qr_span *span, unsigned cls, const struct qr_run *ru
 	fill_groups(span);
 }
 
-static struct qr_span *create_locked(unsigned cls)
+static struct qr_span *create_locked(const struct qr_cache *cache, unsigned cls)
 {
 	size_t nr_pages = span_bytes(qr_class_bytes(cls)) / QR_PAGE_BYTES;
 	size_t nr_slots = nr_pages * QR_PAGE_BYTES / qr_class_bytes(cls);
 	struct qr_span *span = qr_record_new((unsigned)nr_slots);
 	struct qr_run run;
+	bool taken;
 
 	if (span == NULL)
 		return NULL;
-	if (!qr_runs_take(nr_pages, QR_PAGE_BYTES, &run)) {
+	taken = cache->hard ? qr_hard_take(nr_pages, &run)
+			    : qr_runs_take(nr_pages, QR_PAGE_BYTES, &run);
+	if (!taken) {
 		qr_record_free(span);
 		return NULL;
 	}
-	describe(span, cls, &run, nr_pages);
+	/* Without the guard, in which there are no slots. */
+	describe(span, cls, &run, cache->hard ? nr_pages - 1 : nr_pages);
+	span->nr_pages = (uint32_t)nr_pages;
+	span->hard = cache->hard;
 	qr_map_set_pages(span->start, nr_pages, span);
 	return span;
 }
@@ -138,7 +147,7 @@ struct qr_span *qr_span_create(struct qr_cache *cache, unsigned cls)
 	struct qr_span *span;
 
 	qr_heap_lock();
-	span = create_locked(cls);
+	span = create_locked(cache, cls);
 	if (span != NULL) {
 		atomic_store_explicit(&span->owner, cache, memory_order_relaxed);
 		link_all(cache, span);
@@ -160,6 +169,8 @@ static void release(struct qr_cache *cache, struct qr_span *span)
 	qr_sweep_disarm(cache);
 	qr_heap_lock();
 	unlink_all(cache, span);
+	if (span->hard)
+		qr_hard_give(span);
 	qr_runs_give(span, false);
 	qr_heap_unlock();
 }
@@ -183,6 +194,9 @@ static bool spare(const struct qr_cache *cache, const struct qr_span *span)
 {
 	const struct qr_bin *bin = &cache->bin[span->cls];
 
+	/* A hard span is dear to make. */
+	if (span->hard && cache->span_bytes - cache->used_bytes < HARD_SPARE)
+		return true;
 	return bin->height == 0 && (bin->span == NULL || bin->span->groups == 0) &&
 	       cache->partial[span->cls] == span && span->next == NULL;
 }

@@ -13,6 +13,7 @@
  */
 #include "heap/stats.h"
 
+#include "heap/hard.h"
 #include "heap/walk.h"
 
 #include <fcntl.h>
@@ -37,7 +38,8 @@ static void add_cache(struct sums *sums, const struct qr_cache *cache)
 		sizes->unused[span->cls] += span->nr_slots - used;
 	}
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
-		size_t cached = cache->bin[cls].height / QR_ENTRY_BYTES;
+		size_t cached = cache->bin[cls].height / QR_ENTRY_BYTES +
+				qr_hard_resting(cache, cls);
 
 		if (cached > sizes->used[cls])
 			cached = sizes->used[cls];
@@ -87,6 +89,9 @@ static void add_run(struct quire_heap_stats *stats, struct sums *sums,
 	const struct qr_heap_pages *pages = qr_source_at(span->source);
 	size_t bytes = span->nr_pages * QR_PAGE_BYTES;
 
+	/* The guard before it. */
+	if (span->hard && span->kind == QR_SPAN_SLOTS)
+		bytes += QR_PAGE_BYTES;
 	stats->resident_bytes +=
 		pages->resident(pages->ctx, (const void *)span->start, bytes);
 	if (span->kind != QR_SPAN_FREE) {

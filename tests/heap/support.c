@@ -52,6 +52,11 @@ static bool count_purge(void *ctx, void *addr, size_t bytes)
 	return qr_heap_pages_host.purge(ctx, addr, bytes);
 }
 
+static bool count_guard(void *ctx, void *addr, size_t bytes, bool on)
+{
+	return qr_heap_pages_host.guard(ctx, addr, bytes, on);
+}
+
 static size_t count_resident(void *ctx, const void *addr, size_t bytes)
 {
 	return qr_heap_pages_host.resident(ctx, addr, bytes);
@@ -62,6 +67,7 @@ static const struct qr_heap_pages counting = {
 	.unmap = count_unmap,
 	.remap = count_remap,
 	.purge = count_purge,
+	.guard = count_guard,
 	.resident = count_resident,
 };
 
