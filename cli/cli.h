@@ -28,6 +28,7 @@ struct qr_verb {
 extern const struct qr_verb qr_verb_run;
 extern const struct qr_verb qr_verb_doctor;
 extern const struct qr_verb qr_verb_report;
+extern const struct qr_verb qr_verb_sim;
 
 /* Writes "quire: " and the text as one line to stderr, and returns status.  Control
  * characters, which a program may put into its name, are shown as '?'. */

@@ -11,6 +11,7 @@ static const struct qr_verb *const verbs[] = {
 	&qr_verb_run,
 	&qr_verb_doctor,
 	&qr_verb_report,
+	&qr_verb_sim,
 };
 
 #define NR_VERBS (sizeof(verbs) / sizeof(verbs[0]))

@@ -133,7 +133,9 @@ static const char *check_cache(const struct qr_cache *cache, size_t *nr_pages)
 		if (broken != NULL)
 			return broken;
 		*nr_pages += span->nr_pages;
-		used_bytes += (size_t)span->used * span->slot_bytes;
+		if (span->counted < span->used)
+			return "H8: a span has more in use than is counted";
+		used_bytes += (size_t)span->counted * span->slot_bytes;
 		span_bytes += span->limit;
 	}
 	if (used_bytes != cache->used_bytes || span_bytes != cache->span_bytes)

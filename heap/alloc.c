@@ -122,15 +122,15 @@ void *qr_heap_calloc(size_t nr, size_t bytes)
 
 void *qr_heap_aligned(size_t align, size_t bytes)
 {
-	if (align <= QR_QUANTUM)
-		return qr_alloc(bytes);
 	if ((qr_detour & QR_DETOUR_HARDENED) != 0)
 		return qr_hard_alloc(align, bytes);
 	/* Spans begin on a page, so a slot has the alignment that its size has. */
-	if (align > QR_PAGE_BYTES || bytes > QR_SMALL_MAX)
-		return alloc_large(bytes, align);
-	bytes = qr_class_aligned(align, bytes);
-	return qr_alloc_class(qr_class_of(bytes), bytes);
+	if (QR_LIKELY(align <= QR_PAGE_BYTES && bytes <= QR_SMALL_MAX)) {
+		if (align > QR_QUANTUM)
+			bytes = qr_class_aligned(align, bytes);
+		return qr_alloc_class(qr_class_of(bytes), bytes);
+	}
+	return alloc_large(bytes, align);
 }
 
 struct qr_span *qr_heap_span_of(void *block)
@@ -147,7 +147,7 @@ struct qr_span *qr_heap_span_of(void *block)
 			qr_report_double_free(block, span);
 	} else if (span->limit == 0 || qr_large_block(span) != (uintptr_t)block) {
 		qr_report_bad_free(block, span);
-	} else if (span->kind == QR_SPAN_KEPT) {
+	} else if (span->kept) {
 		qr_report_double_free(block, span);
 	}
 	return span;

@@ -6,36 +6,37 @@
 
 #include "heap/map.h"
 
-/* The topmost entry; height is not zero. */
-static inline void *qr_bin_pop(struct qr_bin *bin, uint32_t height)
+/* The topmost entry, which leaves so many bytes of others. */
+QR_INLINE void *qr_bin_pop(struct qr_bin *bin, uint32_t height)
 {
 	struct qr_entry *entry = qr_bin_at(bin, height);
 
-	bin->height = height - QR_ENTRY_BYTES;
+	bin->height = height;
 	atomic_store_explicit(entry->state, QR_SLOT_LIVE, memory_order_relaxed);
 	return entry->block;
 }
 
-static inline void qr_bin_push(struct qr_bin *bin, void *block, qr_slot_state *state)
+QR_INLINE void qr_bin_push(struct qr_bin *bin, void *block, qr_slot_state *state)
 {
-	bin->height += QR_ENTRY_BYTES;
 	*qr_bin_at(bin, bin->height) = (struct qr_entry){block, state};
+	bin->height += QR_ENTRY_BYTES;
 }
 
 /* A slot of the class, for a request of so many bytes. */
-static inline void *qr_alloc_class(unsigned cls, size_t bytes)
+QR_INLINE void *qr_alloc_class(size_t cls, size_t bytes)
 {
 	struct qr_cache *cache = qr_cache_self;
 	struct qr_bin *bin = &cache->bin[cls];
-	uint32_t height = bin->height;
+	uint32_t height;
 
-	if (QR_LIKELY(height != 0))
-		return qr_bin_pop(bin, height);
-	return qr_cache_refill(cache, cls, bytes);
+	/* The subtraction is the test for an empty bin. */
+	if (QR_UNLIKELY(__builtin_sub_overflow(bin->height, QR_ENTRY_BYTES, &height)))
+		return qr_cache_refill(cache, (unsigned)cls, bytes);
+	return qr_bin_pop(bin, height);
 }
 
 /* NULL without memory, and errno says so. */
-static inline void *qr_alloc(size_t bytes)
+QR_INLINE void *qr_alloc(size_t bytes)
 {
 	if (QR_LIKELY(bytes <= QR_TABLE_MAX))
 		return qr_alloc_class(
@@ -44,24 +45,39 @@ static inline void *qr_alloc(size_t bytes)
 }
 
 /* The number of the slot that begins at block; ends the process if none does.  The
- * fraction of the quotient is below the reciprocal for multiples of slot_bytes only. */
-static inline uint32_t qr_slot_of(const struct qr_span *span, const void *block)
+ * fraction of the quotient is below the reciprocal for multiples of slot_bytes only: the
+ * reciprocal is too large by less than one in 2^32, which for no class adds up to it over
+ * a span's slots. */
+QR_INLINE uint32_t qr_slot_of(const struct qr_span *span, const void *block)
 {
-	__extension__ unsigned __int128 quotient =
-		(unsigned __int128)((uintptr_t)block - span->start) * span->recip;
+	size_t offset = (uintptr_t)block - span->start;
+	uint64_t quotient = offset * span->recip;
 
-	if (QR_UNLIKELY((uint64_t)(quotient >> 64) >= span->nr_slots ||
-			(uint64_t)quotient >= span->recip))
+	if (QR_UNLIKELY(offset >= span->limit || (uint32_t)quotient >= span->recip))
 		qr_report_bad_free(block, span);
-	return (uint32_t)(quotient >> 64);
+	return (uint32_t)(quotient >> 32);
+}
+
+/* The slot, which is free and in no bin, becomes available. */
+QR_INLINE void qr_span_put(struct qr_cache *cache, struct qr_span *span, uint32_t slot)
+{
+	uint64_t *word = &span->avail[slot / QR_GROUP_SLOTS];
+	uint64_t old = *word;
+
+	*word = old | (uint64_t)1 << (slot % QR_GROUP_SLOTS);
+	if (old == 0)
+		span->groups |= (uint64_t)1 << (slot / QR_GROUP_SLOTS);
+	if (QR_UNLIKELY(--span->used <= span->watch))
+		qr_span_event(cache, span);
 }
 
 /* Frees a block of one of the cache's own spans. */
-static inline void qr_free_own(struct qr_cache *cache, struct qr_span *span, void *block)
+QR_INLINE void qr_free_own(struct qr_cache *cache, struct qr_span *span, void *block)
 {
 	uint32_t slot = qr_slot_of(span, block);
 	qr_slot_state *state = &span->slot[slot];
-	struct qr_bin *bin = &cache->bin[span->cls];
+	struct qr_bin *bin = (struct qr_bin *)(void *)((char *)cache + span->bin_at);
+	uint32_t height = bin->height;
 
 	if (QR_UNLIKELY(atomic_load_explicit(state, memory_order_relaxed) !=
 			QR_SLOT_LIVE)) {
@@ -69,13 +85,15 @@ static inline void qr_free_own(struct qr_cache *cache, struct qr_span *span, voi
 		return;
 	}
 	atomic_store_explicit(state, QR_SLOT_FREE, memory_order_relaxed);
-	if (QR_LIKELY(bin->height < bin->room))
-		qr_bin_push(bin, block, state);
-	else
+	if (QR_UNLIKELY(height >= bin->room)) {
 		qr_span_put(cache, span, slot);
+		return;
+	}
+	*qr_bin_at(bin, height) = (struct qr_entry){block, state};
+	bin->height = height + QR_ENTRY_BYTES;
 }
 
-static inline void qr_free(void *block)
+QR_INLINE void qr_free(void *block)
 {
 	struct qr_span *span = qr_map_get((uintptr_t)block);
 	struct qr_cache *cache = qr_cache_self;

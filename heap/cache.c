@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* cache.c - caches: one for each thread that allocates, taken over when it is gone.
  *
- * Model.  Idle: the cache of a thread that ended, with its spans.  Blank: a cache whose
+ * Model.  Idle: the cache of a thread that ended, with its spans; a few are left as they
+ * were, for the next thread goes on with them, the others hold nothing unused.  Blank: a cache whose
  * spans another one took over.  A thread's first request takes an idle one, a blank
  * one, or makes one.  Caches are never unmade: an inbox may be posted to at any time by
  * a thread that read a span's owner just before it changed.
@@ -14,24 +15,34 @@ struct qr_cache qr_cache_none;
 struct qr_cache qr_cache_late;
 __thread struct qr_cache *qr_cache_self = &qr_cache_none;
 
+/* Idle caches that are left as they were: as many as threads come and go at once. */
+#define WARM_MAX 4u
+
 /* This thread's cache went to the idle list; it will not have another. */
 static __thread bool departed __attribute__((tls_model("initial-exec")));
 
 /* Guarded by qr_heap_lock. */
 static struct qr_cache *idle, *blank, *every;
+static unsigned nr_idle;
 static pthread_key_t exit_key;
 static bool have_key;
 
 static void depart(void *cache_pointer)
 {
 	struct qr_cache *cache = cache_pointer;
+	bool warm;
 
 	if (cache->hard)
 		qr_hard_flush(cache);
 	qr_cache_self = &qr_cache_none;
 	qr_lane.cache = NULL;
 	departed = true;
-	qr_cache_flush(cache);
+	qr_large_flush(cache);
+	qr_heap_lock();
+	warm = nr_idle++ < WARM_MAX;
+	qr_heap_unlock();
+	if (!warm)
+		qr_cache_flush(cache);
 	qr_heap_lock();
 	cache->next = idle;
 	idle = cache;
@@ -46,6 +57,14 @@ static struct qr_cache *pop(struct qr_cache **list)
 		*list = cache->next;
 		cache->next = NULL;
 	}
+	return cache;
+}
+
+static struct qr_cache *pop_idle(void)
+{
+	struct qr_cache *cache = pop(&idle);
+
+	nr_idle -= cache != NULL;
 	return cache;
 }
 
@@ -69,7 +88,7 @@ struct qr_cache *qr_cache_acquire(void)
 	if (departed)
 		return NULL;
 	qr_heap_lock();
-	cache = pop(&idle);
+	cache = pop_idle();
 	if (cache == NULL)
 		cache = pop(&blank);
 	if (cache == NULL)
@@ -160,7 +179,11 @@ bool qr_cache_adopt(struct qr_cache *cache)
 	struct qr_cache *from;
 
 	qr_heap_lock();
-	from = pop(&idle);
+	from = pop_idle();
+	qr_heap_unlock();
+	if (from != NULL)
+		qr_cache_flush(from);
+	qr_heap_lock();
 	if (from != NULL)
 		take_spans(cache, from);
 	/* Posts that missed their owner's move. */

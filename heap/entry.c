@@ -67,15 +67,13 @@ QR_EXPORT int posix_memalign(void **block, size_t align, size_t bytes)
 /* An alignment that is no power of two counts as the next one. */
 void *memalign(size_t align, size_t bytes)
 {
-	size_t power = QR_QUANTUM;
-
 	if (align > SIZE_MAX / 2 + 1) {
 		errno = EINVAL;
 		return NULL;
 	}
-	while (power < align)
-		power *= 2;
-	return qr_heap_aligned(power, bytes);
+	if (align > QR_QUANTUM && !power_of_two(align))
+		align = (size_t)1 << (64 - __builtin_clzl(align));
+	return qr_heap_aligned(align, bytes);
 }
 
 void *aligned_alloc(size_t align, size_t bytes)

@@ -112,7 +112,7 @@ static void *take_slot(size_t cls_bytes, size_t bytes)
 		cache = qr_cache_acquire();
 	bin = cache != NULL ? &cache->bin[cls] : NULL;
 	if (QR_LIKELY(bin != NULL && bin->height != 0))
-		block = qr_bin_pop(bin, bin->height);
+		block = qr_bin_pop(bin, bin->height - QR_ENTRY_BYTES);
 	else
 		block = qr_cache_serve(cache, cls, bytes);
 	if (block == NULL)
@@ -163,10 +163,10 @@ static void give_back(struct qr_cache *cache, struct resting out)
 
 	if (atomic_load_explicit(&out.span->owner, memory_order_relaxed) != cache)
 		qr_free_announce(out.span, state);
-	else if (bin->height < bin->room)
-		qr_bin_push(bin, out.block, state);
-	else
+	else if (bin->height >= bin->room)
 		qr_span_put(cache, out.span, slot);
+	else
+		qr_bin_push(bin, out.block, state);
 }
 
 static bool make_rest(struct qr_cache *cache)

@@ -75,7 +75,7 @@ __attribute__((destructor)) static void check_at_exit(void)
 			continue;
 		if (span->kind == QR_SPAN_SLOTS)
 			check_slots(span);
-		else if (span->kind == QR_SPAN_LARGE || span->kind == QR_SPAN_HUGE)
+		else if (!span->kept)
 			qr_hard_check_large(span);
 	}
 	qr_heap_unlock();

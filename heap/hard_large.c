@@ -77,10 +77,10 @@ static size_t room_for(size_t align, size_t bytes)
 
 static void count_rest(const struct qr_span *span, bool more)
 {
-	size_t *pages = span->cls == QR_SPAN_HUGE ? &qr_hard_rest.huge_pages
-						  : &qr_hard_rest.large_pages;
+	size_t *pages = span->kind == QR_SPAN_HUGE ? &qr_hard_rest.huge_pages
+						   : &qr_hard_rest.large_pages;
 
-	if (span->cls == QR_SPAN_HUGE)
+	if (span->kind == QR_SPAN_HUGE)
 		qr_hard_rest.huge_blocks += more ? 1 : -(size_t)1;
 	*pages += more ? span->nr_pages : -(size_t)span->nr_pages;
 	qr_hard_rest.blocks += more ? 1 : -(size_t)1;
@@ -97,7 +97,7 @@ static struct qr_span *take_oldest(void)
 		return NULL;
 	oldest = span->next;
 	count_rest(span, false);
-	span->kind = span->cls;
+	span->kept = false;
 	return span;
 }
 
@@ -114,7 +114,6 @@ static struct qr_span *make(size_t room)
 		memset((void *)pages_start(span), 0, room);
 	guard(span, span->start, QR_PAGE_BYTES, true);
 	guard(span, pages_end(span), QR_PAGE_BYTES, true);
-	span->cls = span->kind;
 	return span;
 }
 
@@ -145,7 +144,7 @@ static void describe(struct qr_span *span, size_t align, size_t bytes, size_t ro
 	seal(span);
 	qr_heap_lock();
 	span->hard = true;
-	span->kind = span->cls;
+	span->kept = false;
 	/* The page that the block begins in is not the run's first. */
 	qr_map_set(span->block, span);
 	qr_heap_unlock();
@@ -220,10 +219,10 @@ void qr_hard_free_large(struct qr_span *span)
 	bool live;
 
 	qr_heap_lock();
-	live = span->kind == QR_SPAN_LARGE || span->kind == QR_SPAN_HUGE;
+	live = !span->kept;
 	/* Whoever frees it next frees it twice. */
 	if (live)
-		span->kind = QR_SPAN_KEPT;
+		span->kept = true;
 	qr_heap_unlock();
 	if (!live)
 		qr_report_double_free((void *)span->block, span);

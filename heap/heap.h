@@ -29,12 +29,14 @@
  *       lead to its span by the map;
  *   H6  two neighbouring free runs differ in state (dirty, clean) or in source;
  *   H7  pages held = pages in use + dirty free + clean free;
- *   H8  a cache's used_bytes and span_bytes are the sums of used * slot_bytes and of
- *       limit over its spans;
+ *   H8  a cache's used_bytes and span_bytes are the sums of counted * slot_bytes and of
+ *       limit over its spans, and counted is not below used;
  *   H9  a page whose bit in span.purged is set has no slot but available ones.
  *
  * Locking.  A cache belongs to its thread, its spans' owner fields with it: no lock.
- *   qr_heap_lock guards runs, the map's making, records, and the lists of caches.
+ *   qr_heap_lock guards runs, the map's making, records, and the lists of caches; and of
+ *   every record what a neighbouring run's merge reads: start, nr_pages, kind, source
+ *   and dirty.  A large block that is freed and kept by a cache stays large for that.
  *   A remote free takes no lock:
  *     1. adds 1 to the span's `announced`; whoever finds 0 there posts the span to the
  *        owner's inbox (a stack, one compare-and-swap);
@@ -70,16 +72,19 @@
 #define QR_GROUPS_MAX	    64u
 #define QR_CACHE_LINE	    64
 #define QR_GROUPS_OF(slots) (((slots) + QR_GROUP_SLOTS - 1) / QR_GROUP_SLOTS)
+/* States are read eight at once. */
+#define QR_STATES_OF(slots) (((slots) + 7) & ~7u)
 
 #define QR_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define QR_UNLIKELY(x) __builtin_expect(!!(x), 0)
+/* For the fast paths, each of which is short in every place. */
+#define QR_INLINE static inline __attribute__((always_inline))
 
 enum qr_span_kind {
 	QR_SPAN_DEAD, /* a record without a run */
 	QR_SPAN_SLOTS,
 	QR_SPAN_LARGE, /* one block, in pages of a chunk */
 	QR_SPAN_HUGE,  /* one block, a mapping of its own */
-	QR_SPAN_KEPT,  /* was large, freed, and kept by a cache */
 	QR_SPAN_FREE,
 };
 
@@ -101,40 +106,46 @@ struct qr_span {
 	/* Of a large block NULL, or the cache of the heap that it is of (several.c). */
 	_Atomic(struct qr_cache *) owner;
 	uintptr_t start;
+	size_t limit; /* bytes from start in which blocks begin and end */
 	union {
-		uint64_t recip;	 /* 2^64 / slot_bytes, rounded up */
+		struct {
+			uint32_t recip;	 /* 2^32 / slot_bytes, rounded up */
+			uint32_t bin_at; /* of its class in a cache, in bytes */
+		};
 		uintptr_t block; /* large and hard: where the block begins */
 	};
-	qr_slot_state *slot;
-	size_t limit; /* bytes from start in which blocks begin and end */
+	uint64_t *avail; /* a bit for each slot, behind the slots' states */
 	uint32_t nr_pages;
 	uint32_t slot_bytes;
 	uint32_t nr_slots;
 	uint16_t nr_groups;
 	uint8_t cls;
 	uint8_t kind;
+	uint8_t state;
 	uint8_t source;
 	uint8_t dirty;	      /* free runs: not known to read as zero */
 	uint8_t record_units; /* size of this record, in cache lines */
-	bool fresh;	      /* large: its pages read as zero */
-	bool marked;	      /* large: as a slot that is marked */
-	bool hard;	      /* blocks are as hard.h says */
+	/* Large ones: the user's, or the cache's that keeps it; the lock's never. */
+	bool fresh;  /* its pages read as zero */
+	bool kept;   /* freed, and kept by a cache, or at rest */
+	bool marked; /* as a slot that is marked */
+	bool hard;   /* blocks are as hard.h says */
 	/* The owner's; of a free run, qr_heap_lock's. */
 	_Alignas(QR_CACHE_LINE) union {
 		uint64_t groups;
 		uint64_t asked; /* of a large block: bytes asked for */
 	};
 	int32_t used;
-	int32_t watch;	/* a free that brings used down to this is an event */
-	uint32_t stamp; /* free runs: when, in milliseconds */
-	uint8_t state;
+	int32_t watch;	 /* a free that brings used down to this is an event */
+	int32_t counted; /* used, at the last event */
+	uint32_t stamp;	 /* free runs: when, in milliseconds */
 	struct qr_span *prev, *next; /* partial list; free list of a size */
 	uint64_t purged;	     /* one bit for each page that was given back */
 	struct qr_span *all_prev, *all_next; /* the owner's spans; dirty runs by age */
 	/* Written by threads that free other threads' blocks. */
 	_Alignas(QR_CACHE_LINE) _Atomic uint32_t announced;
 	struct qr_span *inbox_next;
-	uint64_t avail[]; /* one for each group; behind them the slots' states */
+	_Alignas(QR_CACHE_LINE) qr_slot_state slot[]; /* as many as it has room for */
 };
 
 /* Bits that are set.  The compiler's own is a call where the processor may lack the
@@ -156,8 +167,7 @@ struct qr_entry {
 /* With the rest of a bin, 256 bytes. */
 #define QR_BIN_ENTRIES 15u
 
-/* A stack of entries.  Its height is in bytes, and entries begin where a height of one
- * entry points, so that bin + height is the topmost one. */
+/* A stack of entries; its height is in bytes. */
 struct qr_bin {
 	uint32_t height;
 	uint32_t room; /* height that may be reached; 0 while the class shrinks */
@@ -167,13 +177,10 @@ struct qr_bin {
 
 #define QR_ENTRY_BYTES ((uint32_t)sizeof(struct qr_entry))
 
-_Static_assert(offsetof(struct qr_bin, entry) == sizeof(struct qr_entry),
-	       "an entry's height is its place");
-
-/* The entry at a height that is not zero. */
+/* The entry that lies on so many bytes of others. */
 static inline struct qr_entry *qr_bin_at(struct qr_bin *bin, uint32_t height)
 {
-	return (struct qr_entry *)(void *)((char *)bin + height);
+	return (struct qr_entry *)(void *)((char *)bin->entry + height);
 }
 
 /* What a thread keeps of large blocks that it freed: the latest, and not many pages. */
@@ -190,7 +197,7 @@ struct qr_cache {
 	void *grown;
 	struct qr_span *kept[QR_KEPT_BLOCKS]; /* those that are, first; latest last */
 	uint32_t nr_kept, kept_pages;
-	size_t used_bytes;    /* in its spans */
+	size_t used_bytes;    /* in its spans, as counted at their last events */
 	size_t span_bytes;    /* that its spans have, used or not */
 	size_t sweep_at;      /* used_bytes at or below this is a reason to sweep */
 	int64_t sweep_credit; /* nanoseconds that sweeps may take */
@@ -236,7 +243,8 @@ unsigned qr_source_current(void);
 struct qr_run {
 	uintptr_t start;
 	unsigned source;
-	bool zero; /* reads as zero */
+	bool zero;	 /* reads as zero */
+	size_t nr_clean; /* pages that were clean */
 };
 bool qr_runs_take(size_t nr_pages, size_t align, struct qr_run *run);
 /* Makes the span's run a free one; the record with it. */
@@ -257,7 +265,8 @@ const char *qr_runs_validate(void);
 
 /* purge.c: when dirty runs go back to the source. */
 void qr_purge_note_give(size_t nr_pages);
-void qr_purge_note_take(size_t nr_pages, bool clean);
+/* nr_clean of them were clean. */
+void qr_purge_note_take(size_t nr_pages, size_t nr_clean);
 size_t qr_purge_all(size_t keep_pages);
 uint32_t qr_purge_now(void);
 /* runs.c for purge.c: the oldest dirty run becomes a clean one; pages, or 0 if none. */
@@ -267,8 +276,6 @@ bool qr_runs_oldest_stamp(uint32_t *stamp);
 
 /* span.c: spans of slots, by their owner. */
 struct qr_span *qr_span_create(struct qr_cache *cache, unsigned cls);
-/* The slot, which is free and in no bin, becomes available. */
-void qr_span_put(struct qr_cache *cache, struct qr_span *span, uint32_t slot);
 /* used has come down to watch. */
 void qr_span_event(struct qr_cache *cache, struct qr_span *span);
 /* Makes the remote slots available. */

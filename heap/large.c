@@ -31,6 +31,7 @@ static void describe(struct qr_span *span, unsigned kind, size_t nr_pages)
 	span->nr_groups = 0;
 	span->used = 1;
 	span->fresh = false;
+	span->kept = false;
 	qr_map_set(span->start, span);
 	qr_map_set(span->start + span->limit - QR_PAGE_BYTES, span);
 }
@@ -91,6 +92,7 @@ static struct qr_span *unkeep(struct qr_cache *cache, uint32_t i)
 {
 	struct qr_span *span = cache->kept[i];
 
+	span->kept = false;
 	cache->nr_kept--;
 	cache->kept_pages -= span->nr_pages;
 	for (; i < cache->nr_kept; i++)
@@ -106,9 +108,7 @@ static struct qr_span *take_kept(struct qr_cache *cache, size_t nr_pages)
 
 		if (span->nr_pages < nr_pages || span->nr_pages > nr_pages + nr_pages / 8)
 			continue;
-		unkeep(cache, i);
-		span->kind = QR_SPAN_LARGE;
-		return span;
+		return unkeep(cache, i);
 	}
 	return NULL;
 }
@@ -217,7 +217,7 @@ static void keep(struct qr_cache *cache, struct qr_span *span)
 	while (cache->nr_kept == QR_KEPT_BLOCKS ||
 	       cache->kept_pages + span->nr_pages > QR_KEPT_PAGES)
 		free_span(unkeep(cache, 0));
-	span->kind = QR_SPAN_KEPT;
+	span->kept = true;
 	span->fresh = false;
 	cache->kept[cache->nr_kept++] = span;
 	cache->kept_pages += span->nr_pages;
@@ -229,6 +229,8 @@ void qr_large_free(struct qr_span *span, const void *block)
 
 	if ((uintptr_t)block != qr_large_block(span))
 		qr_report_bad_free(block, span);
+	if (span->kept)
+		qr_report_double_free(block, span);
 	if (QR_UNLIKELY(span->marked)) {
 		span->marked = false;
 		qr_profile_forget(block);
@@ -239,10 +241,8 @@ void qr_large_free(struct qr_span *span, const void *block)
 		 cache != NULL &&
 		 atomic_load_explicit(&span->owner, memory_order_relaxed) == NULL)
 		keep(cache, span);
-	else if (span->kind == QR_SPAN_LARGE || span->kind == QR_SPAN_HUGE)
-		free_span(span);
 	else
-		qr_report_double_free(block, span);
+		free_span(span);
 }
 
 void qr_large_own(struct qr_cache *cache, struct qr_span *span)

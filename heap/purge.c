@@ -8,9 +8,10 @@
  *   bound   no more than allowance = floor + used / 8 + regret pages stay dirty, so that
  *           a program that frees all it has and then sleeps does not keep it;
  *   order   malloc_trim and a page request that failed purge all.
- * Regret is the number of pages that were taken from purged memory within REGRET_MS of
- * a purge: pages that should have stayed.  It halves with each REGRET_MS that passes,
- * so a program whose use swings keeps what it swings by, and one that is done does not.
+ * Regret is twice the number of pages that were taken from purged memory within
+ * REGRET_MS of a purge: pages that should have stayed, and as many that would be next.
+ * It halves with each REGRET_MS that passes, so a program whose use swings keeps what it
+ * swings by, and one that is done does not.
  *
  * Locking.  qr_heap_lock.
  */
@@ -72,9 +73,8 @@ static void purge_excess(void)
 
 	if (qr_runs_count.dirty <= allowance)
 		return;
-	/* Well below, so that the next free is not the next purge. */
-	while (qr_runs_count.dirty > allowance / 2 + FLOOR_PAGES / 2 &&
-	       purge_one() != 0) {
+	/* Somewhat below, so that the next free is not the next purge. */
+	while (qr_runs_count.dirty > allowance - allowance / 4 && purge_one() != 0) {
 	}
 }
 
@@ -93,18 +93,18 @@ void qr_purge_note_give(size_t nr_pages)
 	purge_excess();
 }
 
-void qr_purge_note_take(size_t nr_pages, bool clean)
+void qr_purge_note_take(size_t nr_pages, size_t nr_clean)
 {
 	note(nr_pages);
-	if (!clean || purged == 0)
+	if (nr_clean > purged)
+		nr_clean = purged;
+	if (nr_clean == 0)
 		return;
-	if (nr_pages > purged)
-		nr_pages = purged;
-	purged -= nr_pages;
+	purged -= nr_clean;
 	if (now_ms - purge_ms < REGRET_MS) {
 		if (regret == 0)
 			regret_ms = now_ms;
-		regret += nr_pages;
+		regret += 2 * nr_clean;
 	}
 }
 

@@ -10,10 +10,10 @@
 /* Untouched pages cost nothing but addresses. */
 #define BLOCK_BYTES ((size_t)256 << 10)
 
-/* The record, a word for each group, a byte for each slot; in cache lines. */
+/* The record, a byte for each slot, a word for each group; in cache lines. */
 #define UNITS_OF(slots)                                                                  \
-	((offsetof(struct qr_span, avail) + QR_GROUPS_OF(slots) * sizeof(uint64_t) +     \
-	  (slots) + QR_CACHE_LINE - 1) /                                                 \
+	((offsetof(struct qr_span, slot) + QR_STATES_OF(slots) +                         \
+	  QR_GROUPS_OF(slots) * sizeof(uint64_t) + QR_CACHE_LINE - 1) /                  \
 	 QR_CACHE_LINE)
 #define NR_UNITS (UNITS_OF(QR_GROUPS_MAX * QR_GROUP_SLOTS) + 1)
 

@@ -47,22 +47,22 @@ static void *take_group(struct qr_cache *cache, struct qr_bin *bin, struct qr_sp
 	if (avail == 0)
 		span->groups &= ~((uint64_t)1 << group);
 	span->used += (int32_t)nr;
+	span->counted += (int32_t)nr;
 	cache->used_bytes += (size_t)nr * span->slot_bytes;
 	bin->room = room * QR_ENTRY_BYTES;
 	bin->height = nr * QR_ENTRY_BYTES;
 	if (QR_UNLIKELY(cache->hard))
 		qr_hard_shuffle(bin);
-	return qr_bin_pop(bin, bin->height);
+	return qr_bin_pop(bin, (nr - 1) * QR_ENTRY_BYTES);
 }
 
 void qr_bin_flush(struct qr_cache *cache, struct qr_bin *bin)
 {
 	/* What becomes available may be an event, which looks at the bin. */
 	while (bin->height != 0) {
-		void *block = qr_bin_at(bin, bin->height)->block;
+		void *block = qr_bin_at(bin, bin->height -= QR_ENTRY_BYTES)->block;
 		struct qr_span *span = qr_map_get((uintptr_t)block);
 
-		bin->height -= QR_ENTRY_BYTES;
 		qr_span_put(cache, span, qr_slot_of(span, block));
 	}
 }
@@ -118,7 +118,7 @@ static void *refill(struct qr_cache *cache, unsigned cls)
 	void *slot;
 
 	if (bin->height != 0)
-		return qr_bin_pop(bin, bin->height);
+		return qr_bin_pop(bin, bin->height - QR_ENTRY_BYTES);
 	if (bin->span != NULL && bin->span->groups != 0)
 		return take_group(cache, bin, bin->span);
 	qr_bin_retreat(cache, bin);

@@ -120,7 +120,7 @@ void qr_report_written(const void *block, size_t bytes, const char *where)
 
 static void add_fault(struct line *line, uintptr_t address, const struct qr_span *span)
 {
-	if (span->kind == QR_SPAN_KEPT) {
+	if (span->kept) {
 		add_text(line, "use after free of ");
 		add_block(line, span->block, span->asked);
 	} else if (span->kind == QR_SPAN_SLOTS) {

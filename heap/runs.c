@@ -4,7 +4,8 @@
  * Model.  Chunks come from the source, ever larger ones, and stay.  A free run is
  * dirty (its pages hold what their last user left) or clean (they read as zero, and
  * most are not resident).  A request is served from the smallest dirty run that is
- * large enough, of several the lowest; then from a clean one; then from a new chunk.
+ * large enough, of several the lowest; then from a dirty one and its free neighbours;
+ * then from a clean one; then from a new chunk.
  * A run that is freed merges with free neighbours of its own state and source; purging
  * makes a dirty run a clean one, oldest first.
  *
@@ -20,6 +21,8 @@
 
 /* Runs looked at on one list: bounds the search where many are of nearly one size. */
 #define LOOK_MAX 16
+/* Runs behind one another that one request is served from. */
+#define JOIN_MAX 8
 
 /* A first chunk for the smallest programs; then an eighth of what is held. */
 #define CHUNK_MIN ((size_t)256)
@@ -259,15 +262,6 @@ static struct qr_span *find(const struct run_lists *by, size_t nr_pages, size_t 
 	return NULL;
 }
 
-static struct qr_span *find_any(size_t nr_pages, size_t align, size_t *skip)
-{
-	struct qr_span *span = find(&lists[1], nr_pages, align, skip);
-
-	if (span == NULL)
-		span = find(&lists[0], nr_pages, align, skip);
-	return span;
-}
-
 /* Cuts [skip, skip + nr_pages) out of a free run; false without a record. */
 static bool carve(struct qr_span *span, size_t skip, size_t nr_pages)
 {
@@ -306,28 +300,135 @@ static bool carve(struct qr_span *span, size_t skip, size_t nr_pages)
 static struct qr_span *find_more(size_t nr_pages, size_t align, size_t *skip)
 {
 	size_t room = nr_pages + align / QR_PAGE_BYTES - 1;
+	struct qr_span *span;
 
 	if (!map_chunk(chunk_pages(room)) && !map_chunk(room))
 		qr_purge_all(0);
-	return find_any(nr_pages, align, skip);
+	span = find(&lists[1], nr_pages, align, skip);
+	return span != NULL ? span : find(&lists[0], nr_pages, align, skip);
 }
 
-bool qr_runs_take(size_t nr_pages, size_t align, struct qr_run *run)
+/* The free run of a source that begins, or ends, at an address; or NULL. */
+static struct qr_span *free_from(uintptr_t address, unsigned source)
 {
-	size_t skip = 0;
-	struct qr_span *span = find_any(nr_pages, align, &skip);
+	struct qr_span *span = qr_map_get(address);
 
-	if (span == NULL)
-		span = find_more(nr_pages, align, &skip);
+	if (span == NULL || span->kind != QR_SPAN_FREE || span->start != address ||
+	    span->source != source)
+		return NULL;
+	return span;
+}
+
+static struct qr_span *free_upto(uintptr_t address, unsigned source)
+{
+	struct qr_span *span = qr_map_get(address - QR_PAGE_BYTES);
+
+	if (span == NULL || span->kind != QR_SPAN_FREE || run_end(span) != address ||
+	    span->source != source)
+		return NULL;
+	return span;
+}
+
+/* Takes [start, end), which begins in the free run and ends in one behind it; returns
+ * how much of it was clean. */
+static size_t take_across(struct qr_span *span, uintptr_t start, uintptr_t end)
+{
+	size_t nr_clean = 0;
+
+	while (start < end) {
+		uintptr_t upto = run_end(span) < end ? run_end(span) : end;
+		size_t nr_pages = (upto - start) / QR_PAGE_BYTES;
+		struct qr_span *next = qr_map_get(upto);
+
+		nr_clean += span->dirty ? 0 : nr_pages;
+		/* Of a run a head or a tail stays, not both: that needs no record. */
+		(void)carve(span, (start - span->start) / QR_PAGE_BYTES, nr_pages);
+		span = next;
+		start = upto;
+	}
+	return nr_clean;
+}
+
+/* Takes nr_pages of the run and the free ones around it, which differ in state: as much
+ * as there is behind its start, and what is missing before it. */
+static bool join(struct qr_span *span, size_t nr_pages, struct qr_run *run)
+{
+	struct qr_span *first = free_upto(span->start, span->source);
+	struct qr_span *next = span;
+	size_t bytes = nr_pages * QR_PAGE_BYTES;
+	uintptr_t end = span->start;
+
+	for (int i = 0; i < JOIN_MAX && next != NULL && end - span->start < bytes; i++) {
+		end = run_end(next);
+		next = free_from(end, span->source);
+	}
+	if (end - span->start >= bytes || first == NULL)
+		first = span;
+	if (end - first->start < bytes)
+		return false;
+	run->source = span->source;
+	run->start = first == span ? span->start : end - bytes;
+	run->zero = false;
+	run->nr_clean = take_across(first, run->start, run->start + bytes);
+	return true;
+}
+
+/* Tries the largest dirty runs, none of which is large enough by itself. */
+static bool take_joined(size_t nr_pages, struct qr_run *run)
+{
+	int nr_looks = 0;
+
+	for (unsigned word = NR_WORDS; word-- > 0;) {
+		uint64_t filled = lists[1].filled[word];
+
+		while (filled != 0) {
+			unsigned bit = 63u - (unsigned)__builtin_clzl(filled);
+			struct qr_span *span = lists[1].head[word * 64 + bit];
+
+			filled &= ~((uint64_t)1 << bit);
+			for (; span != NULL; span = span->next) {
+				if (nr_looks++ == LOOK_MAX)
+					return false;
+				if (join(span, nr_pages, run))
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
+static bool take_from(struct qr_span *span, size_t skip, size_t nr_pages,
+		      struct qr_run *run)
+{
 	if (span == NULL)
 		return false;
 	run->start = span->start + skip * QR_PAGE_BYTES;
 	run->source = span->source;
 	run->zero = !span->dirty;
-	if (!carve(span, skip, nr_pages))
+	run->nr_clean = run->zero ? nr_pages : 0;
+	return carve(span, skip, nr_pages);
+}
+
+static bool take(size_t nr_pages, size_t align, struct qr_run *run)
+{
+	size_t skip = 0;
+	struct qr_span *span = find(&lists[1], nr_pages, align, &skip);
+
+	if (span == NULL && align == QR_PAGE_BYTES && take_joined(nr_pages, run))
+		return true;
+	if (span == NULL)
+		span = find(&lists[0], nr_pages, align, &skip);
+	if (span == NULL)
+		span = find_more(nr_pages, align, &skip);
+	return take_from(span, skip, nr_pages, run);
+}
+
+bool qr_runs_take(size_t nr_pages, size_t align, struct qr_run *run)
+{
+	if (!take(nr_pages, align, run))
 		return false;
 	qr_runs_count.used += nr_pages;
-	qr_purge_note_take(nr_pages, run->zero);
+	qr_purge_note_take(nr_pages, run->nr_clean);
 	return true;
 }
 
@@ -347,21 +448,18 @@ bool qr_runs_shrink(struct qr_span *span, size_t nr_pages)
 
 bool qr_runs_grow(struct qr_span *span, size_t nr_pages)
 {
-	struct qr_span *after = qr_map_get(run_end(span));
+	struct qr_span *after = free_from(run_end(span), span->source);
 	size_t more = nr_pages - span->nr_pages;
-	bool clean;
+	size_t nr_clean;
 
-	if (after == NULL || after->kind != QR_SPAN_FREE ||
-	    after->start != run_end(span) || after->source != span->source ||
-	    after->nr_pages < more)
+	if (after == NULL || after->nr_pages < more)
 		return false;
-	clean = !after->dirty;
-	if (!carve(after, 0, more))
-		return false;
+	nr_clean = after->dirty ? 0 : more;
+	(void)carve(after, 0, more);
 	span->nr_pages = (uint32_t)nr_pages;
 	qr_map_set(run_end(span) - QR_PAGE_BYTES, span);
 	qr_runs_count.used += more;
-	qr_purge_note_take(more, clean);
+	qr_purge_note_take(more, nr_clean);
 	return true;
 }
 

@@ -4,8 +4,9 @@
  * Model.  Current: its cache's bin takes groups from it.  Partial: on the list of its
  * class, latest first, so that nearly full spans fill up before nearly empty ones,
  * which thus get the chance to empty.  Full: on no list.
- * watch turns the frees that matter into events: any free of a full span, the last one
- * of a partial span, none of a current one.
+ * watch turns the frees that matter into events: any free of a full span; of a partial
+ * span a few on the way, at which the cache's account of what is in use is brought up to
+ * date, and the last; none of a current one.
  */
 #include "heap/hard.h"
 #include "heap/map.h"
@@ -17,10 +18,11 @@
 #define SPAN_BYTES_MAX ((size_t)256 << 10)
 #define SMALL_SLOT_MAX 1024u
 /* Bytes that a hard cache has in spans without using them before it gives some back. */
-#define HARD_SPARE     ((size_t)4 << 20)
-#define WATCH_NOTHING  (-1)
-#define WATCH_ANY      INT32_MAX
-#define WATCH_THE_LAST 0
+#define HARD_SPARE    ((size_t)4 << 20)
+#define WATCH_NOTHING (-1)
+#define WATCH_ANY     INT32_MAX
+/* A partial span is counted anew with so much of what it has in use freed. */
+#define COUNT_PART 8
 
 /* Eight states, read at once; and the mark of a remote one in each. */
 typedef _Atomic uint64_t eight_states;
@@ -36,11 +38,26 @@ static size_t span_bytes(uint32_t slot_bytes)
 }
 
 /* From here on all that is in use may be in the bin. */
-static int32_t watch_of(const struct qr_span *span)
+static int32_t few_of(const struct qr_span *span)
 {
 	uint32_t few = span->nr_slots / 4;
 
 	return (int32_t)(few < QR_BIN_ENTRIES ? few : QR_BIN_ENTRIES);
+}
+
+/* The next of some marks on the way to none; few is always one. */
+static int32_t watch_of(const struct qr_span *span)
+{
+	int32_t few = few_of(span);
+	int32_t next = span->used - span->used / COUNT_PART - 1;
+
+	return next < few && span->used > few ? few : next;
+}
+
+static void count(struct qr_cache *cache, struct qr_span *span)
+{
+	cache->used_bytes -= (size_t)(span->counted - span->used) * span->slot_bytes;
+	span->counted = span->used;
 }
 
 static void enlist(struct qr_cache *cache, struct qr_span *span)
@@ -48,6 +65,7 @@ static void enlist(struct qr_cache *cache, struct qr_span *span)
 	struct qr_span **head = &cache->partial[span->cls];
 
 	span->state = QR_SPAN_PARTIAL;
+	count(cache, span);
 	span->watch = watch_of(span);
 	span->prev = NULL;
 	span->next = *head;
@@ -95,6 +113,17 @@ static void fill_groups(struct qr_span *span)
 	span->groups = ~(uint64_t)0 >> (QR_GROUPS_MAX - span->nr_groups);
 }
 
+/* As many slots as qr_slot_of() tells apart: what the reciprocal is too large by stays
+ * below the reciprocal over all of them. */
+static uint32_t slots_told(uint32_t slot_bytes, size_t bytes)
+{
+	uint64_t recip = UINT32_MAX / slot_bytes + 1;
+	uint64_t over = recip * slot_bytes - ((uint64_t)1 << 32);
+	uint32_t nr = (uint32_t)(bytes / slot_bytes);
+
+	return over != 0 && nr > (recip - 1) / over ? (uint32_t)((recip - 1) / over) : nr;
+}
+
 static void describe(struct qr_span *span, unsigned cls, const struct qr_run *run,
 		     size_t nr_pages)
 {
@@ -104,14 +133,17 @@ static void describe(struct qr_span *span, unsigned cls, const struct qr_run *ru
 	span->source = (uint8_t)run->source;
 	span->nr_pages = (uint32_t)nr_pages;
 	span->slot_bytes = slot_bytes;
-	span->nr_slots = (uint32_t)(nr_pages * QR_PAGE_BYTES / slot_bytes);
+	span->nr_slots = slots_told(slot_bytes, nr_pages * QR_PAGE_BYTES);
 	span->nr_groups = (uint16_t)QR_GROUPS_OF(span->nr_slots);
-	span->slot = (qr_slot_state *)&span->avail[span->nr_groups];
+	span->avail = (uint64_t *)(void *)&span->slot[QR_STATES_OF(span->nr_slots)];
 	span->limit = (size_t)span->nr_slots * slot_bytes;
-	span->recip = UINT64_MAX / slot_bytes + 1;
+	span->recip = UINT32_MAX / slot_bytes + 1;
 	span->cls = (uint8_t)cls;
+	span->bin_at =
+		(uint32_t)(offsetof(struct qr_cache, bin) + cls * sizeof(struct qr_bin));
 	span->kind = QR_SPAN_SLOTS;
 	span->used = 0;
+	span->counted = 0;
 	span->purged = 0;
 	span->inbox_next = NULL;
 	atomic_init(&span->announced, 0);
@@ -162,6 +194,7 @@ struct qr_span *qr_span_create(struct qr_cache *cache, unsigned cls)
 static void release(struct qr_cache *cache, struct qr_span *span)
 {
 	unlist(cache, span);
+	count(cache, span);
 	/* A record's next user finds the states zero, wherever they begin then. */
 	for (unsigned i = 0; i < span->nr_groups; i++)
 		span->avail[i] = 0;
@@ -201,20 +234,15 @@ static bool spare(const struct qr_cache *cache, const struct qr_span *span)
 	       cache->partial[span->cls] == span && span->next == NULL;
 }
 
-void qr_span_event(struct qr_cache *cache, struct qr_span *span)
+/* A partial span with few slots in use. */
+static void shrink(struct qr_cache *cache, struct qr_span *span)
 {
 	struct qr_bin *bin = &cache->bin[span->cls];
 
-	if (span->groups == 0)
-		return;
-	if (span->state == QR_SPAN_FULL)
-		enlist(cache, span);
-	if (span->used > span->watch)
-		return;
 	if (span->used != 0) {
 		/* The class shrinks: what its bin holds on to may be all that is left
 		 * of several spans. */
-		span->watch = WATCH_THE_LAST;
+		span->watch = watch_of(span);
 		bin->room = 0;
 		qr_bin_flush(cache, bin);
 	} else if (spare(cache, span)) {
@@ -224,13 +252,22 @@ void qr_span_event(struct qr_cache *cache, struct qr_span *span)
 	}
 }
 
-void qr_span_put(struct qr_cache *cache, struct qr_span *span, uint32_t slot)
+void qr_span_event(struct qr_cache *cache, struct qr_span *span)
 {
-	span->avail[slot / QR_GROUP_SLOTS] |= (uint64_t)1 << (slot % QR_GROUP_SLOTS);
-	span->groups |= (uint64_t)1 << (slot / QR_GROUP_SLOTS);
-	cache->used_bytes -= span->slot_bytes;
-	if (QR_UNLIKELY(--span->used <= span->watch))
-		qr_span_event(cache, span);
+	int32_t few = few_of(span);
+	bool passes;
+
+	if (span->groups == 0)
+		return;
+	passes = span->counted > few;
+	if (span->state == QR_SPAN_FULL)
+		enlist(cache, span);
+	else
+		count(cache, span);
+	if (span->used == 0 || (span->used <= few && passes))
+		shrink(cache, span);
+	else
+		span->watch = watch_of(span);
 	if (QR_UNLIKELY(cache->used_bytes < cache->sweep_at))
 		qr_sweep_check(cache);
 }
@@ -303,7 +340,6 @@ void qr_span_gather(struct qr_cache *cache, struct qr_span *span)
 	for (uint32_t slot = 0; slot < span->nr_slots && nr < announced; slot += 8)
 		nr += gather_eight(span, slot);
 	span->used -= (int32_t)nr;
-	cache->used_bytes -= (size_t)nr * span->slot_bytes;
 	announced = atomic_fetch_sub_explicit(&span->announced, nr, memory_order_acq_rel);
 	if (announced != nr)
 		qr_span_post(span);

@@ -96,7 +96,8 @@ static void add_run(struct quire_heap_stats *stats, struct sums *sums,
 		pages->resident(pages->ctx, (const void *)span->start, bytes);
 	if (span->kind != QR_SPAN_FREE) {
 		stats->span_bytes += bytes;
-		if (span->kind == QR_SPAN_LARGE || span->kind == QR_SPAN_HUGE)
+		if (!span->kept &&
+		    (span->kind == QR_SPAN_LARGE || span->kind == QR_SPAN_HUGE))
 			add_large(stats, span);
 		return;
 	}

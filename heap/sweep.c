@@ -6,7 +6,7 @@
  * available slots alone can be given back while its span lives on; the next use of it
  * is a page fault.
  * A cache is swept when less than a quarter of what its spans hold is in use, and again
- * with each eighth by which that comes down.  Where blocks are freed in the order in
+ * with each third by which that comes down.  Where blocks are freed in the order in
  * which they were allocated it does not come to that: spans are empty before, and are
  * released as a whole.
  * Sweeps live on credit, which grows with time to a limit.  A page that was given back
@@ -22,22 +22,27 @@
 /* Caches with less in use have nothing to give that is worth a system call. */
 #define SWEEP_LEAST ((size_t)1 << 20)
 /* What is in use of what spans hold when a sweep begins to pay, and by how much that
- * comes down until the next one does: a quarter, an eighth. */
+ * comes down until the next one does: a quarter, a third. */
 #define SPARSE 4
-#define PART   8
+#define PART   3
 /* One nanosecond of sweeping for so many that pass. */
 #define CREDIT_RATE 8
-#define CREDIT_MAX  ((int64_t)100000000)
+#define CREDIT_MAX  ((int64_t)200000000)
 /* For a page used again within SOON: ten times what a page fault takes. */
 #define PENALTY ((int64_t)10000)
 #define SOON	((uint64_t)1000000000)
 
-static uint64_t now_ns(void)
+static uint64_t read_clock(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t now_ns(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
 }
 
 /* Whether slots [first, last] are all available. */
@@ -138,18 +143,20 @@ static void earn_credit(struct qr_cache *cache, uint64_t now)
 
 void qr_sweep_check(struct qr_cache *cache)
 {
-	uint64_t start = now_ns();
+	uint64_t start;
 
-	earn_credit(cache, start);
+	earn_credit(cache, now_ns());
 	if (cache->sweep_credit <= 0) {
 		/* Looked at again a little later. */
 		cache->sweep_at -= cache->sweep_at / PART;
 		qr_sweep_disarm(cache);
 		return;
 	}
+	/* What the thread works, not what others take of the processor meanwhile. */
+	start = read_clock(CLOCK_THREAD_CPUTIME_ID);
 	qr_cache_sweep(cache);
+	cache->sweep_credit -= (int64_t)(read_clock(CLOCK_THREAD_CPUTIME_ID) - start);
 	cache->swept_ns = now_ns();
-	cache->sweep_credit -= (int64_t)(cache->swept_ns - start);
 	cache->sweep_at = cache->used_bytes - cache->used_bytes / PART;
 	qr_sweep_disarm(cache);
 }

@@ -77,7 +77,7 @@ static bool add_run(struct batch *batch, struct qr_span *span)
 {
 	if (span->kind == QR_SPAN_SLOTS)
 		return add_slots(batch, span);
-	if (span->kind == QR_SPAN_LARGE || span->kind == QR_SPAN_HUGE)
+	if (!span->kept && (span->kind == QR_SPAN_LARGE || span->kind == QR_SPAN_HUGE))
 		return add(batch, qr_large_block(span), qr_large_usable(span));
 	return true;
 }

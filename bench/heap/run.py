@@ -3,8 +3,8 @@
 """Quire's malloc beside others, pattern by pattern.
 
 Each pattern under each allocator is a process of its own; the allocators take turns, so
-that what else the machine does meets them all; medians are kept.  Ratios are to glibc
-and to the best of the others.  `final` is the resident memory at the end.
+that what else the machine does meets them all; medians are kept.  Ratios are to glibc,
+and of Quire to the best of the others.
 """
 import argparse
 import json
@@ -15,6 +15,12 @@ import statistics
 import subprocess
 import sys
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
+
+# pylint: disable=wrong-import-position
+from bench.lib import host
+from bench.lib.tables import markdown
 
 LIBRARIES = "/usr/lib/" + platform.machine() + "-linux-gnu/"
 OTHERS = {
@@ -83,33 +89,50 @@ def measure(case, allocators, nr, runner):
     return {name: median_of(got) for name, got in runs.items() if got}
 
 
-def print_case(case, result, field):
-    base = result["glibc"][field]
-    others = {n: r[field] for n, r in result.items() if n != "quire"}
-    best = min(others, key=others.get)
-    row = "  ".join(f"{n} {r[field] / base:5.2f}" for n, r in result.items()
-                    if n != "glibc")
-    against = result["quire"][field] / others[best] if others[best] else float("nan")
-    print(f"{case:18} glibc {base:9.3f}  {row}  | {against:5.2f} of {best}")
+def ratio(result, name, field):
+    """To glibc; None where there is nothing to divide."""
+    if name not in result or not result["glibc"][field]:
+        return None
+    return result[name][field] / result["glibc"][field]
 
 
-def print_means(results, field):
-    print(f"geometric mean of {field} against glibc:")
-    names = [n for n in next(iter(results.values())) if n != "glibc"]
+def row_of(case, result, names, field, scale):
+    ratios = {name: ratio(result, name, field) for name in names if name != "glibc"}
+    if None in ratios.values():
+        return None
+    best = min((name for name in result if name != "quire"),
+               key=lambda name: result[name][field])
+    return [case, f"{result['glibc'][field] * scale:.3g}",
+            *(f"{value:.2f}" for value in ratios.values()),
+            f"{result['quire'][field] / result[best][field]:.2f} {best}"]
+
+
+def table_of(results, names, field, unit, scale):
+    """One row for each case, and the geometric means below."""
+    header = ["", f"glibc, {unit}", *(n for n in names if n != "glibc"), "quire to best"]
+    rows = [row_of(case, result, names, field, scale)
+            for case, result in results.items()]
+    means = means_of(results, names, field)
+    rows.append(["geometric mean", "1", *(f"{means[n]:.3f}" for n in names
+                                          if n != "glibc"), ""])
+    return markdown(header, [row for row in rows if row])
+
+
+def means_of(results, names, field):
+    means = {}
     for name in names:
-        ratios = [r[name][field] / r["glibc"][field] for c, r in results.items()
-                  if name in r and c != "nothing" and r["glibc"][field] > 0]
-        print(f"  {name:10} {geometric_mean(ratios):.3f}")
+        values = [ratio(result, name, field) for result in results.values()]
+        means[name] = geometric_mean([v for v in values if v])
+    return means
 
 
-def print_notes(results):
-    for case, result in results.items():
-        for name, got in result.items():
-            notes = {k: v for k, v in got.items()
-                     if k.endswith("_kib") and k not in ("peak_kib", "final_kib")}
-            if notes:
-                print(f"{case:14} {name:10} " + "  ".join(
-                    f"{k[:-4]} {v / 1024:7.1f}" for k, v in notes.items()) + "  MiB")
+def notes_table(result, names):
+    """What is resident at the steps of the pattern that fills and refills."""
+    steps = [k for k in result["quire"] if k.endswith("_kib")
+             and k not in ("peak_kib", "final_kib")]
+    rows = [[name, *(f"{result[name][step] / 1024:.0f}" for step in steps)]
+            for name in names if name in result]
+    return markdown(["MiB resident", *(step[:-4] for step in steps)], rows)
 
 
 def choose_allocators(args):
@@ -126,46 +149,64 @@ def choose_allocators(args):
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--library", default="build/libquire.so")
-    parser.add_argument("--bench", default="build/bench/heap/heap-bench")
+    parser.add_argument("--quire", default="build/quire",
+                        help="the command of the build to measure")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", help="patterns and programs, by commas")
     parser.add_argument("--against", help="other allocators, by commas")
-    parser.add_argument("--time", choices=("wall", "cpu"), default="wall")
-    parser.add_argument("--json", help="write all medians to this file")
-    return parser.parse_args()
+    parser.add_argument("--json", nargs="?", const="-",
+                        help="medians as JSON, to this file or in place of the tables")
+    args = parser.parse_args()
+    build = os.path.dirname(os.path.abspath(args.quire))
+    args.bench = os.path.join(build, "bench/heap-workload")
+    args.library = os.path.join(build, "libquire.so")
+    return args
+
+
+def runners(args):
+    """Case name to a function of the library that runs it once."""
+    patterns = subprocess.run([args.bench, "--list"], check=True, text=True,
+                              stdout=subprocess.PIPE).stdout.splitlines()
+    names = [line.split("\t")[0] for line in patterns]
+    cases = {name: lambda library, name=name: run_pattern(args.bench, name, library)
+             for name in names}
+    cases |= {name: lambda library, command=command: run_program(command, library)
+              for name, command in PROGRAMS.items()}
+    if args.only:
+        cases = {case: cases[case] for case in args.only.split(",")}
+    return cases
+
+
+def print_tables(results, names):
+    for field, what, unit, scale in (("cpu", "Processor time", "s", 1),
+                                     ("wall", "Wall time", "s", 1),
+                                     ("peak_kib", "Peak resident", "MiB", 1 / 1024)):
+        print(f"\n{what}\n\n{table_of(results, names, field, unit, scale)}")
+    for case, result in results.items():
+        if "tenth_kib" in result["quire"]:
+            print(f"\n{case}\n\n{notes_table(result, names)}")
 
 
 def main():
     args = parse_arguments()
     allocators = choose_allocators(args)
-    patterns = subprocess.run([args.bench, "--list"], check=True, text=True,
-                              stdout=subprocess.PIPE).stdout.splitlines()
-    cases = {line.split("\t")[0]: None for line in patterns} | PROGRAMS
-    if args.only:
-        cases = {case: cases[case] for case in args.only.split(",")}
-    print(f"{platform.platform()}, {os.cpu_count()} processors, "
-          f"medians of {args.runs}")
+    facts = host.describe()
     results = {}
-    for case, command in cases.items():
-        if command is None:
-            def runner(library, case=case):
-                return run_pattern(args.bench, case, library)
-        else:
-            def runner(library, command=command):
-                return run_program(command, library)
+    for case, runner in runners(args).items():
         results[case] = measure(case, allocators, args.runs, runner)
-        print_case(case, results[case], args.time)
-    print("\npeak resident memory, KiB")
-    for case, result in results.items():
-        print_case(case, result, "peak_kib")
-    print()
-    print_means(results, args.time)
-    print_means(results, "peak_kib")
-    print_notes(results)
+        print(".", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    report = {"host": facts, "runs": args.runs, "medians": results}
+    if args.json == "-":
+        print(json.dumps(report, indent=1))
+        return
     if args.json:
         with open(args.json, "w", encoding="utf-8") as file:
-            json.dump(results, file, indent=1)
+            json.dump(report, file, indent=1)
+    for name, value in facts.items():
+        print(f"{name}: {value}")
+    print(f"medians of {args.runs}")
+    print_tables(results, list(allocators))
 
 
 if __name__ == "__main__":

@@ -4,16 +4,13 @@
 
 #include "core/base/assert.h"
 #include "core/base/memory.h"
+#include "core/frames/zone_impl.h"
 
 /* Warm frames are memory that the ground holds for nothing: 1024 (4 MiB) cover the
  * frames that eviction and faults pass to and fro between two batches of either; a small
  * machine gives up an eighth at most. */
 #define ZONE_WARM_MAX	1024u
 #define ZONE_WARM_SHIFT 3
-
-/* Frames discarded at a time: the cost of a discard is mostly that of the call and of
- * the interrupt to other CPUs, and 64 make either small beside the pages themselves. */
-#define ZONE_DISCARD_BATCH 64u
 
 /* Page-out takes frames before it frees any: a leaf and a directory for each of the
  * swap's pools, the map of an area, and a store frame for each incompressible page of a
@@ -31,26 +28,13 @@ uint32_t qr_zone_table_frames(uint32_t nr_frames)
 	return (uint32_t)((bytes + QUIRE_PAGE_BYTES - 1) >> QUIRE_PAGE_SHIFT);
 }
 
-static uint32_t warm_max(const struct quire_zone *zone)
+uint32_t qr_zone_warm_max(const struct quire_zone *zone)
 {
 	uint32_t share = zone->buddy.nr_frames >> ZONE_WARM_SHIFT;
 
 	if (share == 0)
 		return 1;
 	return share < ZONE_WARM_MAX ? share : ZONE_WARM_MAX;
-}
-
-static bool use_is_handed_out(uint32_t use)
-{
-	return use == QUIRE_FRAME_TABLE || use == QUIRE_FRAME_STORE ||
-	       use == QUIRE_FRAME_MAPPED;
-}
-
-/* Whether the ground holds memory at the frame's own address while it has this use. */
-static bool use_is_backed(const struct quire_zone *zone, uint32_t use)
-{
-	return zone->port->discard != NULL &&
-	       (zone->port->caps & QUIRE_PORT_COPIES) != 0 && use != QUIRE_FRAME_MAPPED;
 }
 
 uint32_t qr_zone_free_frames(const struct quire_zone *zone)
@@ -64,16 +48,18 @@ static void raise_peak(uint64_t *peak, uint64_t now)
 		*peak = now;
 }
 
-static void account(struct quire_zone *zone)
+void qr_zone_account(struct quire_zone *zone)
 {
 	struct quire_stats *stats = zone->stats;
 
 	zone->counts[QUIRE_FRAME_FREE] = zone->buddy.nr_free;
 	zone->counts[QUIRE_FRAME_WARM] = zone->nr_warm;
+	if (stats == NULL)
+		return;
 	stats->frames_free = qr_zone_free_frames(zone);
 	stats->frames_mapped = zone->counts[QUIRE_FRAME_MAPPED];
 	stats->frames_store = zone->counts[QUIRE_FRAME_STORE];
-	stats->frames_table = zone->counts[QUIRE_FRAME_TABLE];
+	stats->frames_table = qr_zone_table_count(zone);
 	raise_peak(&stats->peak_mapped, stats->frames_mapped);
 	raise_peak(&stats->peak_store, stats->frames_store);
 	raise_peak(&stats->peak_table, stats->frames_table);
@@ -95,32 +81,77 @@ static void set_watermarks(struct quire_zone *zone)
 	zone->high = min * 2;
 }
 
+void qr_zone_open(struct quire_zone *zone, const struct quire_zone_config *config)
+{
+	const struct quire_frame layout = {.use = 5, .order = 9, .tag = 33};
+
+	QUIRE_ASSERT(qr_frame_head(&layout) == (5u | 9u << 4 | 33u << 10));
+	*zone = (struct quire_zone){
+		.port = config->port,
+		.frames = config->frames,
+		.base = config->base,
+		.warm_head = QUIRE_NO_FRAME,
+	};
+	qr_buddy_init(&zone->buddy, &config->buddy, config->frames + config->base,
+		      config->nr_frames);
+	for (uint32_t k = 0; k <= QUIRE_ORDER_MAX; k++)
+		zone->orders[k] = (uint8_t)qr_buddy_order(&zone->buddy, 1u << k);
+}
+
+static void set_uses(struct quire_zone *zone, uint32_t first, uint32_t end,
+		     enum quire_frame_use from, enum quire_frame_use to)
+{
+	for (uint32_t n = first; n < end; n++) {
+		QUIRE_ASSERT(zone->frames[n].use == from);
+		zone->frames[n].use = (uint32_t)to & 15u;
+	}
+	zone->counts[to] += end - first;
+}
+
+void qr_zone_set(struct quire_zone *zone, uint32_t first, uint32_t end,
+		 enum quire_frame_use use)
+{
+	QUIRE_ASSERT(use == QUIRE_FRAME_META || use == QUIRE_FRAME_RESERVED);
+	set_uses(zone, first, end, QUIRE_FRAME_TAIL, use);
+}
+
+void qr_zone_add(struct quire_zone *zone, uint32_t first, uint32_t end)
+{
+	if (first < end && zone->frames[first].use == QUIRE_FRAME_RESERVED) {
+		set_uses(zone, first, end, QUIRE_FRAME_RESERVED, QUIRE_FRAME_TAIL);
+		zone->counts[QUIRE_FRAME_RESERVED] -= end - first;
+		zone->counts[QUIRE_FRAME_TAIL] = 0;
+	}
+	qr_buddy_add(&zone->buddy, first - zone->base, end - zone->base);
+	qr_zone_account(zone);
+}
+
 void qr_zone_init(struct quire_zone *zone, const struct quire_port *port,
 		  struct quire_stats *stats, uint32_t nr_meta)
 {
 	QUIRE_ASSERT(nr_meta >= qr_zone_table_frames(port->nr_frames));
 	QUIRE_ASSERT(nr_meta <= port->nr_frames);
-	*zone = (struct quire_zone){
-		.port = port,
-		.stats = stats,
-		.frames = (struct quire_frame *)(void *)port->direct,
-		.warm_head = QUIRE_NO_FRAME,
-	};
-	for (uint32_t n = 0; n < nr_meta; n++)
-		zone->frames[n].use = QUIRE_FRAME_META;
-	qr_buddy_init(&zone->buddy, zone->frames, port->nr_frames, nr_meta);
+	qr_zone_open(zone, &(struct quire_zone_config){
+				   .port = port,
+				   .frames = (struct quire_frame *)(void *)port->direct,
+				   .nr_frames = port->nr_frames,
+				   .buddy = {.ops = &qr_buddy_binary,
+					     .most = 1u << QUIRE_ORDER_MAX},
+			   });
 	set_watermarks(zone);
-	zone->counts[QUIRE_FRAME_META] = nr_meta;
+	zone->stats = stats;
 	stats->nr_frames = port->nr_frames;
 	stats->frames_meta = nr_meta;
-	account(zone);
+	qr_zone_set(zone, 0, nr_meta, QUIRE_FRAME_META);
+	qr_zone_add(zone, nr_meta, port->nr_frames);
 }
 
 static void warm_push(struct quire_zone *zone, uint32_t n)
 {
 	struct quire_frame *frame = &zone->frames[n];
 
-	*frame = (struct quire_frame){.use = QUIRE_FRAME_WARM, .next = zone->warm_head};
+	qr_frame_hand_out(frame, QUIRE_FRAME_WARM);
+	frame->next = zone->warm_head;
 	zone->warm_head = n;
 	zone->nr_warm++;
 }
@@ -145,133 +176,102 @@ static void warm_discard(struct quire_zone *zone)
 		pfns[nr++] = (quire_pfn){warm_pop(zone)};
 	zone->port->discard(zone->port->ctx, pfns, nr);
 	for (uint32_t i = 0; i < nr; i++)
-		qr_buddy_free(&zone->buddy, pfns[i], 0);
+		qr_buddy_free(&zone->buddy, (quire_pfn){pfns[i].n - zone->base});
+}
+
+void qr_zone_warm_drain(struct quire_zone *zone)
+{
+	while (zone->nr_warm > 0)
+		warm_discard(zone);
+}
+
+void qr_zone_discard(struct quire_zone *zone, uint32_t use, uint32_t first, uint32_t nr)
+{
+	quire_pfn pfns[ZONE_DISCARD_BATCH];
+
+	if (!qr_zone_is_backed(zone, use))
+		return;
+	for (uint32_t i = 0; i < nr;) {
+		uint32_t k = 0;
+
+		while (k < ZONE_DISCARD_BATCH && i < nr)
+			pfns[k++] = (quire_pfn){first + i++};
+		zone->port->discard(zone->port->ctx, pfns, k);
+	}
+}
+
+static uint32_t kept_back(const struct quire_zone *zone, uint32_t flags)
+{
+	if ((flags & QUIRE_ALLOC_RESERVE) != 0)
+		return 0;
+	return (flags & QUIRE_ALLOC_URGENT) != 0 ? zone->min / 2 : zone->min;
+}
+
+bool qr_zone_may_take(struct quire_zone *zone, uint32_t nr, uint32_t flags)
+{
+	uint64_t keep = kept_back(zone, flags);
+
+	if (qr_zone_free_frames(zone) < keep + nr) {
+		zone->was_short = true;
+		return false;
+	}
+	return zone->fail_in == 0 || --zone->fail_in != 0;
 }
 
 /* At least one frame is free. */
-static quire_pfn take_frame(struct quire_zone *zone, enum quire_frame_use use)
+static quire_pfn take_frame(struct quire_zone *zone, enum quire_frame_use use,
+			    uint32_t flags)
 {
 	quire_pfn pfn;
 
-	if (zone->nr_warm > 0 && use_is_backed(zone, use))
+	if (zone->nr_warm > 0 && qr_zone_is_backed(zone, use))
 		return (quire_pfn){warm_pop(zone)};
 	if (zone->buddy.nr_free == 0)
 		warm_discard(zone);
-	if (!qr_buddy_alloc(&zone->buddy, 0, &pfn))
+	if (!qr_buddy_alloc(&zone->buddy, zone->orders[0], qr_zone_group(flags), &pfn))
 		zone->port->panic(zone->port->ctx, "zone: Z2: free frames are nowhere");
-	return pfn;
-}
-
-static bool fails_on_command(struct quire_zone *zone)
-{
-	return zone->fail_in != 0 && --zone->fail_in == 0;
+	return (quire_pfn){pfn.n + zone->base};
 }
 
 bool qr_zone_alloc(struct quire_zone *zone, enum quire_frame_use use, uint32_t flags,
 		   quire_pfn *out)
 {
-	uint32_t keep = (flags & QUIRE_ALLOC_RESERVE) != 0 ? 0 : zone->min;
+	struct quire_frame *frame;
 	quire_pfn pfn;
 
-	QUIRE_ASSERT(use_is_handed_out(use));
-	if (qr_zone_free_frames(zone) <= keep || fails_on_command(zone))
+	QUIRE_ASSERT(use >= QUIRE_FRAME_TABLE && use <= QUIRE_FRAME_SLAB);
+	if (!qr_zone_may_take(zone, 1, flags))
 		return false;
-	pfn = take_frame(zone, use);
-	zone->frames[pfn.n] = (struct quire_frame){.use = (uint8_t)use};
+	pfn = take_frame(zone, use, flags);
+	frame = &zone->frames[pfn.n];
+	qr_frame_hand_out(frame, use);
 	if ((flags & QUIRE_ALLOC_ZERO) != 0)
 		memset(qr_zone_address(zone, pfn), 0, QUIRE_PAGE_BYTES);
 	zone->counts[use]++;
-	account(zone);
+	qr_zone_account(zone);
 	*out = pfn;
 	return true;
 }
 
 void qr_zone_free(struct quire_zone *zone, quire_pfn pfn)
 {
+	struct quire_frame *frame = &zone->frames[pfn.n];
 	uint32_t use;
 
-	QUIRE_ASSERT(pfn.n < zone->buddy.nr_frames);
-	use = zone->frames[pfn.n].use;
-	if (!use_is_handed_out(use))
+	QUIRE_ASSERT(pfn.n - zone->base < zone->buddy.nr_frames);
+	use = frame->use;
+	if (!qr_frame_is_handed_out(frame))
 		zone->port->panic(zone->port->ctx, "zone: a frame is freed twice");
+	if (frame->order != 0 && qr_zone_block_frames(zone, pfn) != 1)
+		zone->port->panic(zone->port->ctx,
+				  "zone: a block is freed with another order");
 	zone->counts[use]--;
-	if (use_is_backed(zone, use)) {
-		if (zone->nr_warm >= warm_max(zone))
+	if (qr_zone_is_backed(zone, use)) {
+		if (zone->nr_warm >= qr_zone_warm_max(zone))
 			warm_discard(zone);
 		warm_push(zone, pfn.n);
 	} else {
-		qr_buddy_free(&zone->buddy, pfn, 0);
+		qr_buddy_free(&zone->buddy, (quire_pfn){pfn.n - zone->base});
 	}
-	account(zone);
-}
-
-static const char *validate_counts(const struct quire_zone *zone)
-{
-	uint32_t counts[QUIRE_FRAME_USES] = {0};
-
-	for (uint32_t n = 0; n < zone->buddy.nr_frames; n++) {
-		if (zone->frames[n].use >= QUIRE_FRAME_USES)
-			return "Z1: a frame's use is none";
-		counts[zone->frames[n].use]++;
-	}
-	for (uint32_t use = QUIRE_FRAME_WARM; use < QUIRE_FRAME_USES; use++) {
-		if (counts[use] != zone->counts[use])
-			return "Z1: counts are not what the frame table says";
-	}
-	/* The buddy's own walk has bound TAIL and FREE to nr_free, provided that no
-	 * frame is TAIL outside a free block. */
-	if (counts[QUIRE_FRAME_TAIL] + counts[QUIRE_FRAME_FREE] != zone->buddy.nr_free)
-		return "Z1: a frame is neither free nor in use";
-	return NULL;
-}
-
-static const char *validate_stats(const struct quire_zone *zone)
-{
-	const struct quire_stats *stats = zone->stats;
-
-	if (stats->nr_frames != zone->buddy.nr_frames ||
-	    stats->frames_free != qr_zone_free_frames(zone) ||
-	    stats->frames_mapped != zone->counts[QUIRE_FRAME_MAPPED] ||
-	    stats->frames_store != zone->counts[QUIRE_FRAME_STORE] ||
-	    stats->frames_table != zone->counts[QUIRE_FRAME_TABLE] ||
-	    stats->frames_meta != zone->counts[QUIRE_FRAME_META])
-		return "Z1: stats are not the zone's counts";
-	if (stats->nr_frames != stats->frames_free + stats->frames_mapped +
-					stats->frames_store + stats->frames_table +
-					stats->frames_meta)
-		return "Z1: the frames do not add up";
-	return NULL;
-}
-
-static const char *validate_warm(const struct quire_zone *zone)
-{
-	uint32_t nr = 0;
-
-	for (uint32_t n = zone->warm_head; n != QUIRE_NO_FRAME;
-	     n = zone->frames[n].next) {
-		if (n >= zone->buddy.nr_frames || nr++ >= zone->nr_warm)
-			return "Z2: the warm list leads astray";
-		if (zone->frames[n].use != QUIRE_FRAME_WARM)
-			return "Z2: a frame on the warm list is not warm";
-	}
-	if (nr != zone->nr_warm)
-		return "Z2: nr_warm is not the length of the warm list";
-	if (zone->nr_warm > warm_max(zone))
-		return "Z3: the warm list is too long";
-	if (zone->counts[QUIRE_FRAME_FREE] != zone->buddy.nr_free)
-		return "Z2: free is not the buddy system's and the warm frames";
-	return NULL;
-}
-
-const char *qr_zone_validate(const struct quire_zone *zone)
-{
-	const char *wrong = qr_buddy_validate(&zone->buddy);
-
-	if (wrong == NULL)
-		wrong = validate_counts(zone);
-	if (wrong == NULL)
-		wrong = validate_warm(zone);
-	if (wrong == NULL)
-		wrong = validate_stats(zone);
-	return wrong;
+	qr_zone_account(zone);
 }

@@ -10,6 +10,19 @@ static void enter(struct quire *q)
 {
 	qr_lock(&q->lock);
 	qr_space_wait_turn(&q->space);
+	q->zone.was_short = false;
+}
+
+/* Whether a call is worth trying again: it lacked a frame, and pages were on their way
+ * out, of which some are gone now.  Without a lane it cannot make room itself. */
+static bool more_frames(struct quire *q, enum quire_status status)
+{
+	if (status != QUIRE_NO_MEMORY || !q->zone.was_short || q->reclaim.nr_at_work == 0)
+		return false;
+	qr_event_wait(&q->space.settled, &q->lock);
+	qr_space_wait_turn(&q->space);
+	q->zone.was_short = false;
+	return true;
 }
 
 /* Takes the lock; the range in whole pages, or false with the lock not held. */
@@ -33,55 +46,84 @@ enum quire_status quire_mmap(struct quire *q, quire_vaddr hint, uint64_t bytes,
 			     uint32_t prot, uint32_t flags, uint64_t align,
 			     quire_vaddr *out)
 {
+	enum quire_status status;
+
 	if (prot > PROT_ALL)
 		return QUIRE_INVALID;
 	enter(q);
-	return leave(q, qr_space_map(&q->space, hint, bytes, prot, flags, align, out));
+	do
+		status = qr_space_map(&q->space, hint, bytes, prot, flags, align, out);
+	while (more_frames(q, status));
+	return leave(q, status);
 }
 
 enum quire_status quire_munmap(struct quire *q, quire_vaddr start, uint64_t bytes)
 {
+	enum quire_status status;
 	struct quire_range range;
 
 	if (bytes == 0 || !enter_range(q, start, bytes, &range))
 		return QUIRE_INVALID;
-	return leave(q, qr_space_unmap(&q->space, range));
+	do
+		status = qr_space_unmap(&q->space, range);
+	while (more_frames(q, status));
+	return leave(q, status);
 }
 
 enum quire_status quire_mprotect(struct quire *q, quire_vaddr start, uint64_t bytes,
 				 uint32_t prot)
 {
+	enum quire_status status;
 	struct quire_range range;
 
 	if (prot > PROT_ALL || !enter_range(q, start, bytes, &range))
 		return QUIRE_INVALID;
-	return leave(q, bytes == 0 ? QUIRE_OK : qr_space_protect(&q->space, range, prot));
+	if (bytes == 0)
+		return leave(q, QUIRE_OK);
+	do
+		status = qr_space_protect(&q->space, range, prot);
+	while (more_frames(q, status));
+	return leave(q, status);
 }
 
 enum quire_status quire_brk(struct quire *q, quire_vaddr want, quire_vaddr *out)
 {
+	enum quire_status status;
+
 	enter(q);
-	return leave(q, qr_space_brk(&q->space, want, out));
+	do
+		status = qr_space_brk(&q->space, want, out);
+	while (more_frames(q, status));
+	return leave(q, status);
 }
 
 enum quire_status quire_madvise(struct quire *q, quire_vaddr start, uint64_t bytes,
 				enum quire_advice advice)
 {
+	enum quire_status status;
 	struct quire_range range;
 
 	if (!enter_range(q, start, bytes, &range))
 		return QUIRE_INVALID;
-	return leave(q,
-		     bytes == 0 ? QUIRE_OK : qr_space_advise(&q->space, range, advice));
+	if (bytes == 0)
+		return leave(q, QUIRE_OK);
+	do
+		status = qr_space_advise(&q->space, range, advice);
+	while (more_frames(q, status));
+	return leave(q, status);
 }
 
 enum quire_status quire_mlock(struct quire *q, quire_vaddr start, uint64_t bytes, bool on)
 {
+	enum quire_status status;
 	struct quire_range range;
 
 	if (!enter_range(q, start, bytes, &range))
 		return QUIRE_INVALID;
-	return leave(q, qr_space_mlock(&q->space, range, on));
+	do
+		status = qr_space_mlock(&q->space, range, on);
+	while (more_frames(q, status));
+	return leave(q, status);
 }
 
 enum quire_status quire_mlock_all(struct quire *q, bool current, bool future)
@@ -172,6 +214,39 @@ bool quire_balance(struct quire *q, uint32_t lane)
 	return worked;
 }
 
+bool quire_write_back(struct quire *q)
+{
+	struct quire_reclaim *reclaim = &q->reclaim;
+	bool more;
+
+	qr_lock(&q->lock);
+	while (!reclaim->stops_writing &&
+	       (q->is_stopping || qr_reclaim_surplus(reclaim) == 0))
+		qr_event_wait(&reclaim->surplus, &q->lock);
+	more = !reclaim->stops_writing;
+	if (more) {
+		q->nr_at_work++;
+		/* A device that is full or broken is not asked again before there is more. */
+		more = qr_reclaim_write(reclaim);
+		q->nr_at_work--;
+		if (q->is_stopping)
+			qr_event_raise(&q->space.settled, &q->lock);
+		if (!more && !reclaim->stops_writing)
+			qr_event_wait(&reclaim->surplus, &q->lock);
+		more = !reclaim->stops_writing;
+	}
+	qr_unlock(&q->lock);
+	return more;
+}
+
+void quire_stop_writing(struct quire *q)
+{
+	qr_lock(&q->lock);
+	q->reclaim.stops_writing = true;
+	qr_event_raise(&q->reclaim.surplus, &q->lock);
+	qr_unlock(&q->lock);
+}
+
 enum quire_status quire_mremap(struct quire *q, uint32_t lane, quire_vaddr start,
 			       uint64_t old_bytes, uint64_t new_bytes, uint32_t flags,
 			       quire_vaddr target, quire_vaddr *out)
@@ -180,9 +255,13 @@ enum quire_status quire_mremap(struct quire *q, uint32_t lane, quire_vaddr start
 
 	QUIRE_ASSERT(lane < q->space.nr_lanes);
 	start_work(q);
-	qr_space_wait_turn(&q->space);
-	status = qr_space_remap(&q->space, &q->space.lanes[lane], start, old_bytes,
-				new_bytes, flags, target, out);
+	do {
+		qr_space_wait_turn(&q->space);
+		q->zone.was_short = false;
+		status = qr_space_remap(&q->space, &q->space.lanes[lane], start,
+					old_bytes, new_bytes, flags, target, out);
+	} while (status == QUIRE_NO_MEMORY && q->zone.was_short &&
+		 qr_reclaim_pressure(&q->reclaim, lane));
 	end_work(q);
 	return status;
 }

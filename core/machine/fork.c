@@ -39,12 +39,14 @@ void quire_fork_resume(struct quire *q, bool child)
 		qr_lock_init(&q->lock, q->port);
 		qr_lock(&q->lock);
 		q->space.settled.nr_waiters = 0;
+		q->reclaim.surplus.nr_waiters = 0;
 		if ((q->port->caps & QUIRE_PORT_COPIES) != 0)
 			qr_space_each(&q->space, all, forget_copy, q);
 	}
 	qr_swap_seal(&q->swap);
 	q->is_stopping = false;
 	qr_event_raise(&q->space.settled, &q->lock);
+	qr_event_raise(&q->reclaim.surplus, &q->lock);
 	qr_unlock(&q->lock);
 }
 

@@ -13,8 +13,11 @@
 #define LEAST_WORKING_FRAMES 768u
 
 /* Pages of staging in a lane: on a small machine they would be too much of it. */
-#define STAGING_PAGES	     64u
-#define STAGING_PAGES_SMALL  16u
+#define STAGING_PAGES	    64u
+#define STAGING_PAGES_SMALL 16u
+/* Extents that a lane keeps as they came from a device. */
+#define BOUNCE_EXTENTS	     QUIRE_BOUNCE_EXTENTS
+#define BOUNCE_EXTENTS_SMALL 2u
 #define SMALL_MACHINE_FRAMES 16384u
 
 #define CODEC_STATE_MAX 32768u
@@ -29,6 +32,11 @@ static uint32_t staging_pages(uint32_t nr_frames)
 	return nr_frames < SMALL_MACHINE_FRAMES ? STAGING_PAGES_SMALL : STAGING_PAGES;
 }
 
+static uint32_t bounce_extents(uint32_t nr_frames)
+{
+	return nr_frames < SMALL_MACHINE_FRAMES ? BOUNCE_EXTENTS_SMALL : BOUNCE_EXTENTS;
+}
+
 static uint32_t codec_frames(const struct quire_config *config)
 {
 	return config->codec == NULL ? 0 : frames_of(config->codec->state_bytes);
@@ -36,7 +44,8 @@ static uint32_t codec_frames(const struct quire_config *config)
 
 static uint32_t lane_frames(const struct quire_config *config, uint32_t nr_frames)
 {
-	return staging_pages(nr_frames) + 1 + QUIRE_EXTENT_FRAMES + codec_frames(config) +
+	return staging_pages(nr_frames) + 1 +
+	       bounce_extents(nr_frames) * QUIRE_EXTENT_FRAMES + codec_frames(config) +
 	       qr_reclaim_batch_frames();
 }
 
@@ -98,7 +107,8 @@ static void init_lane(struct quire_lane *lane, const struct quire_port *port,
 	lane->nr_staging = staging_pages(port->nr_frames);
 	lane->staging = carve(port, next, lane->nr_staging);
 	lane->packed = carve(port, next, 1);
-	lane->bounce = carve(port, next, QUIRE_EXTENT_FRAMES);
+	lane->bounce.nr = bounce_extents(port->nr_frames);
+	lane->bounce.bytes = carve(port, next, lane->bounce.nr * QUIRE_EXTENT_FRAMES);
 	lane->codec_state = carve(port, next, codec_frames(config));
 	lane->batch = carve(port, next, qr_reclaim_batch_frames());
 }
@@ -164,6 +174,7 @@ enum quire_status quire_open(struct quire **out, const struct quire_port *port,
 	status = qr_space_init(&q->space, port->window);
 	if (status == QUIRE_OK) {
 		qr_reclaim_init(&q->reclaim, &q->space, store_frames(config));
+		q->reclaim.has_writer = config->has_writer;
 		*out = q;
 	}
 	qr_unlock(&q->lock);

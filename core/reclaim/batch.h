@@ -36,7 +36,7 @@ struct qr_batch {
 bool qr_clock_pick(struct quire_reclaim *reclaim, struct qr_batch *batch, uint32_t goal,
 		   uint32_t nr_leaves, bool any);
 /* Writes a part of the store to a device; who lacks frames waits for it. */
-enum quire_status qr_reclaim_spill(struct quire_reclaim *reclaim);
+enum quire_status qr_reclaim_spill(struct quire_reclaim *reclaim, uint32_t nr);
 /* True when a bound was given for the store and it is reached. */
 bool qr_reclaim_store_is_full(const struct quire_reclaim *reclaim);
 /* Takes the batch out; returns how many pages went. */

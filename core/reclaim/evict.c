@@ -143,7 +143,8 @@ static enum quire_status store(struct quire_reclaim *reclaim, const void *packed
 	struct quire_swap *swap = reclaim->space->swap;
 	enum quire_status status = qr_swap_put(swap, packed, bytes, checksum, slot);
 
-	while (status == QUIRE_NO_MEMORY && qr_reclaim_spill(reclaim) == QUIRE_OK)
+	while (status == QUIRE_NO_MEMORY &&
+	       qr_reclaim_spill(reclaim, QUIRE_TRANSFER_EXTENTS) == QUIRE_OK)
 		status = qr_swap_put(swap, packed, bytes, checksum, slot);
 	return status;
 }

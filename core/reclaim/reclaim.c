@@ -28,6 +28,10 @@
 #define SHARE_LEAST(n) ((n) / 16)
 #define SHARE_MOST(n)  ((n) - (n) / 6)
 
+/* Extents that may wait for a writer before lanes write as well: 4 MiB, a few tens of
+ * milliseconds of a slow device. */
+#define BACKLOG_EXTENTS 128u
+
 /* Frames of uncompressed pages that may wait for a full transfer. */
 #define RAW_WAITING (4u * QUIRE_EXTENT_FRAMES)
 
@@ -71,31 +75,55 @@ bool qr_reclaim_store_is_full(const struct quire_reclaim *reclaim)
 	       reclaim->space->stats->frames_store >= reclaim->target;
 }
 
-enum quire_status qr_reclaim_spill(struct quire_reclaim *reclaim)
+enum quire_status qr_reclaim_spill(struct quire_reclaim *reclaim, uint32_t nr)
 {
 	enum quire_status status;
 
 	reclaim->nr_at_work++;
-	status = qr_swap_spill(reclaim->space->swap);
+	status = qr_swap_spill(reclaim->space->swap, nr);
 	reclaim->nr_at_work--;
 	qr_event_raise(&reclaim->space->settled, reclaim->space->lock);
 	return status;
 }
 
-/* Brings the store down to its share; true when something was written. */
+uint32_t qr_reclaim_surplus(const struct quire_reclaim *reclaim)
+{
+	uint64_t store = reclaim->space->stats->frames_store;
+	uint32_t raw = reclaim->space->swap->frames_raw, frames = 0;
+
+	if (!reclaim->space->swap->has_device)
+		return 0;
+	if (store > reclaim->target)
+		frames = (uint32_t)(store - reclaim->target);
+	if (raw > RAW_WAITING && frames < raw - RAW_WAITING)
+		frames = raw - RAW_WAITING;
+	return (frames + QUIRE_EXTENT_FRAMES - 1) / QUIRE_EXTENT_FRAMES;
+}
+
+bool qr_reclaim_write(struct quire_reclaim *reclaim)
+{
+	uint32_t nr = qr_reclaim_surplus(reclaim);
+
+	if (nr > QUIRE_TRANSFER_EXTENTS)
+		nr = QUIRE_TRANSFER_EXTENTS;
+	return nr > 0 && qr_reclaim_spill(reclaim, nr) == QUIRE_OK;
+}
+
+/* Brings the store down to its share, or has that done; true when something was written. */
 static bool trim_store(struct quire_reclaim *reclaim)
 {
-	struct quire_swap *swap = reclaim->space->swap;
+	uint32_t nr;
 	bool wrote = false;
 
 	adjust_share(reclaim);
-	while (swap->has_device &&
-	       (reclaim->space->stats->frames_store > reclaim->target ||
-		swap->frames_raw > RAW_WAITING)) {
-		if (qr_reclaim_spill(reclaim) != QUIRE_OK)
-			break;
-		wrote = true;
+	nr = qr_reclaim_surplus(reclaim);
+	if (reclaim->has_writer && !reclaim->stops_writing && nr <= BACKLOG_EXTENTS) {
+		if (nr > 0)
+			qr_event_raise(&reclaim->surplus, reclaim->space->lock);
+		return false;
 	}
+	while (qr_reclaim_write(reclaim))
+		wrote = true;
 	return wrote;
 }
 
@@ -148,7 +176,7 @@ static bool make_room(struct quire_reclaim *reclaim, struct quire_lane *lane)
 		return true;
 	if (evict_any(reclaim, lane))
 		return true;
-	if (wrote || qr_reclaim_spill(reclaim) == QUIRE_OK)
+	if (wrote || qr_reclaim_spill(reclaim, QUIRE_TRANSFER_EXTENTS) == QUIRE_OK)
 		return true;
 	evicted = space->nr_evicted;
 	free = qr_zone_free_frames(space->zone);

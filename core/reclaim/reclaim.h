@@ -14,6 +14,9 @@
  * The page-out daemon is not a thread: a lane runs it after its fault, from the low to
  * the high watermark, since on a ground of few CPUs a helper steals more than it gives.
  *
+ * The writer, where there is one, brings the store down to its share instead of them: a
+ * device takes a hundred times as long as a page does.
+ *
  * The share of the store.  Frames and store compete for the same memory.  With no device
  * the store takes what compressing gains.  With one, target bounds it: it grows while
  * transfers take too much of the time in faults, and shrinks while they take hardly any.
@@ -32,7 +35,10 @@ struct quire_reclaim {
 	uint32_t nr_at_work; /* batches in progress */
 	bool is_active;	     /* between the low and the high watermark */
 	bool is_fixed;	     /* the store's bound was given */
-	uint32_t target;     /* frames the store may hold before it spills */
+	bool has_writer;     /* a thread brings the store down to its share */
+	bool stops_writing;
+	struct quire_event surplus; /* for the writer: the store is above its share */
+	uint32_t target;	    /* frames the store may hold before it spills */
 	uint64_t seen_in, seen_swap_ns, seen_fault_ns; /* at the last look at the share */
 };
 
@@ -41,6 +47,10 @@ void qr_reclaim_init(struct quire_reclaim *reclaim, struct quire_space *space,
 		     uint32_t store_frames);
 /* One turn of the page-out daemon; false when there is nothing to do. */
 bool qr_reclaim_balance(struct quire_reclaim *reclaim, uint32_t lane);
+/* Extents' worth of frames by which the store is above its share. */
+uint32_t qr_reclaim_surplus(const struct quire_reclaim *reclaim);
+/* Writes some of them, as many as go in one transfer; false where that failed. */
+bool qr_reclaim_write(struct quire_reclaim *reclaim);
 /* Frames are lacking now: true when it is worth trying again. */
 bool qr_reclaim_pressure(void *reclaim, uint32_t lane);
 /* Frames that a lane's batch needs. */

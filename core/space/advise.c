@@ -58,25 +58,27 @@ static enum quire_status discard(struct quire_space *space, struct quire_range r
 	return QUIRE_OK;
 }
 
+static enum quire_status mark_reading(struct quire_space *space, struct quire_range range,
+				      uint32_t how)
+{
+	if (!qr_areas_reserve(&space->areas, 3, QUIRE_ALLOC_URGENT))
+		return QUIRE_NO_MEMORY;
+	mark(space, range, QUIRE_AREA_RANDOM | QUIRE_AREA_SEQUENTIAL, how);
+	return QUIRE_OK;
+}
+
 enum quire_status qr_space_advise(struct quire_space *space, struct quire_range range,
 				  enum quire_advice advice)
 {
-	const uint32_t reading = QUIRE_AREA_RANDOM | QUIRE_AREA_SEQUENTIAL;
-
 	if (!qr_space_is_covered(space, range))
-		return QUIRE_NO_MEMORY;
-	if (!qr_areas_reserve(&space->areas, 3))
 		return QUIRE_NO_MEMORY;
 	switch (advice) {
 	case QUIRE_ADVICE_NORMAL:
-		mark(space, range, reading, 0);
-		return QUIRE_OK;
+		return mark_reading(space, range, 0);
 	case QUIRE_ADVICE_RANDOM:
-		mark(space, range, reading, QUIRE_AREA_RANDOM);
-		return QUIRE_OK;
+		return mark_reading(space, range, QUIRE_AREA_RANDOM);
 	case QUIRE_ADVICE_SEQUENTIAL:
-		mark(space, range, reading, QUIRE_AREA_SEQUENTIAL);
-		return QUIRE_OK;
+		return mark_reading(space, range, QUIRE_AREA_SEQUENTIAL);
 	case QUIRE_ADVICE_DONTNEED:
 	case QUIRE_ADVICE_FREE:
 		return discard(space, range);
@@ -111,7 +113,7 @@ enum quire_status qr_space_mlock(struct quire_space *space, struct quire_range r
 		return QUIRE_NO_MEMORY;
 	if (on && space->stats->locked_bytes - had + has > qr_space_lockable(space))
 		return QUIRE_NO_MEMORY;
-	if (!qr_areas_reserve(&space->areas, 3))
+	if (!qr_areas_reserve(&space->areas, 3, QUIRE_ALLOC_URGENT))
 		return QUIRE_NO_MEMORY;
 	mark(space, range, QUIRE_AREA_LOCKED, on ? QUIRE_AREA_LOCKED : 0);
 	space->stats->locked_bytes += has - had;
@@ -136,8 +138,22 @@ static enum quire_status lock_each(struct quire_space *space, bool on)
 	return QUIRE_OK;
 }
 
+static bool all_are_lockable(struct quire_space *space)
+{
+	const struct quire_range all = {{space->areas.floor}, {space->areas.ceiling}};
+	const struct quire_area *a = qr_areas_first(&space->areas, 0);
+	uint64_t bytes = 0;
+
+	for (; a != NULL; a = qr_areas_first(&space->areas, a->end))
+		if ((a->marks & QUIRE_AREA_FOREIGN) == 0)
+			bytes += a->end - a->start;
+	return bytes <= qr_space_lockable(space) || locked_bytes(space, all) == bytes;
+}
+
 enum quire_status qr_space_mlock_all(struct quire_space *space, bool current, bool future)
 {
+	if (current && !all_are_lockable(space))
+		return QUIRE_NO_MEMORY;
 	space->marks_future = future ? QUIRE_AREA_LOCKED : 0;
 	if (current)
 		return lock_each(space, true);

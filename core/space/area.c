@@ -119,14 +119,14 @@ uint64_t qr_areas_gap(const struct quire_areas *areas, uint64_t bytes, uint64_t 
 	return top <= areas->ceiling && areas->ceiling - top >= bytes ? top : 0;
 }
 
-bool qr_areas_reserve(struct quire_areas *areas, uint32_t nr)
+bool qr_areas_reserve(struct quire_areas *areas, uint32_t nr, uint32_t flags)
 {
 	uint32_t taken[4];
 	uint32_t got = 0;
 
 	QUIRE_ASSERT(nr <= 4);
 	while (got < nr) {
-		taken[got] = qr_pool_alloc(&areas->pool, QUIRE_ALLOC_RESERVE);
+		taken[got] = qr_pool_alloc(&areas->pool, flags);
 		if (taken[got] == 0)
 			break;
 		got++;

@@ -61,8 +61,8 @@ bool qr_areas_are_free(struct quire_areas *areas, uint64_t start, uint64_t end);
 uint64_t qr_areas_gap(const struct quire_areas *areas, uint64_t bytes, uint64_t align);
 
 /* Records that a call of split, insert and the like may need: false when they cannot be
- * had.  Afterwards up to nr of them do not fail. */
-bool qr_areas_reserve(struct quire_areas *areas, uint32_t nr);
+ * had.  Afterwards up to nr of them do not fail.  flags as qr_zone_alloc. */
+bool qr_areas_reserve(struct quire_areas *areas, uint32_t nr, uint32_t flags);
 /* A new area; the range is free and a record is reserved.  Merges with neighbours that
  * are alike. */
 void qr_areas_insert(struct quire_areas *areas, uint64_t start, uint64_t end,

@@ -4,36 +4,73 @@
 #include "core/base/memory.h"
 #include "core/space/space.h"
 
-/* Reads so much of the extent that the object is in bounce; a stream reads all of it,
- * since its next pages were packed next to this one.  Returns the object's first byte,
- * or NULL. */
+/* Where extent i of the bounce has its bytes. */
+static unsigned char *held_bytes(const struct quire_bounce *bounce, uint32_t i)
+{
+	return bounce->bytes + i * QUIRE_EXTENT_BYTES;
+}
+
+/* The place's extent as it was read before, or NULL.  One that was written after that
+ * must be read anew; turns are told apart as far as half of their range. */
+static const unsigned char *find_held(const struct quire_bounce *bounce,
+				      const struct qr_swap_place *place)
+{
+	for (uint32_t i = 0; i < bounce->nr; i++)
+		if (bounce->held[i].is_loaded && bounce->held[i].area == place->area &&
+		    bounce->held[i].extent == place->extent &&
+		    bounce->held[i].turn - place->turn <= UINT32_MAX / 2)
+			return held_bytes(bounce, i);
+	return NULL;
+}
+
+/* Room for nr extents side by side; what was there is gone. */
+static uint32_t make_room(struct quire_bounce *bounce, uint32_t nr)
+{
+	uint32_t first = bounce->next + nr <= bounce->nr ? bounce->next : 0;
+
+	for (uint32_t i = first; i < first + nr; i++)
+		bounce->held[i].is_loaded = false;
+	bounce->next = first + nr;
+	return first;
+}
+
+/* Reads only so much as has the object. */
 static const unsigned char *read_object(struct quire_space *space,
 					struct quire_lane *lane,
-					const struct qr_swap_place *place, bool is_stream,
+					const struct qr_swap_place *place,
 					enum quire_status *status)
 {
 	const struct quire_port *port = space->port;
 	size_t first = place->offset & ~(QUIRE_PAGE_BYTES - 1);
 	size_t last = (place->offset + place->bytes + QUIRE_PAGE_BYTES - 1) &
 		      ~(QUIRE_PAGE_BYTES - 1);
+	unsigned char *at = held_bytes(&lane->bounce, make_room(&lane->bounce, 1));
 
-	if (is_stream) {
-		first = 0;
-		last = QUIRE_EXTENT_BYTES;
-	}
 	*status = port->swap_read(port->ctx, place->area,
 				  (place->extent << QUIRE_EXTENT_SHIFT) + first,
-				  lane->bounce + first, last - first);
-	return *status == QUIRE_OK ? lane->bounce + place->offset : NULL;
+				  at + first, last - first);
+	return *status == QUIRE_OK ? at + place->offset : NULL;
 }
 
-/* Which extent, and since when: one written meanwhile must be read anew. */
-static uint64_t bounce_key(const struct quire_space *space,
-			   const struct qr_swap_place *place)
+/* Reads the extent and those behind it, nr in all; false where one cannot be read. */
+static bool read_ahead(struct quire_space *space, struct quire_lane *lane,
+		       const struct qr_swap_place *place, uint32_t nr, uint32_t turn)
 {
-	uint64_t turn = space->stats->extents_out;
+	const struct quire_port *port = space->port;
+	struct quire_bounce *bounce = &lane->bounce;
+	uint32_t first = make_room(bounce, nr);
 
-	return 1 + place->area + QUIRE_SWAP_AREAS * (place->extent + (turn << 32));
+	if (port->swap_read(port->ctx, place->area, place->extent << QUIRE_EXTENT_SHIFT,
+			    held_bytes(bounce, first),
+			    nr * QUIRE_EXTENT_BYTES) != QUIRE_OK)
+		return false;
+	for (uint32_t i = 0; i < nr; i++) {
+		bounce->held[first + i].area = place->area;
+		bounce->held[first + i].extent = (uint32_t)place->extent + i;
+		bounce->held[first + i].turn = turn;
+		bounce->held[first + i].is_loaded = true;
+	}
+	return true;
 }
 
 static enum quire_status expand(const struct quire_space *space,
@@ -51,19 +88,21 @@ static enum quire_status expand(const struct quire_space *space,
 	return QUIRE_OK;
 }
 
+/* nr: extents to read at once, 0 for the object alone; turn: the swap's. */
 static enum quire_status load_from_device(struct quire_space *space,
 					  struct quire_lane *lane,
-					  const struct qr_swap_place *place, uint64_t key,
-					  bool is_stream, void *dst)
+					  const struct qr_swap_place *place, uint32_t nr,
+					  uint32_t turn, void *dst)
 {
 	enum quire_status status = QUIRE_OK;
-	const unsigned char *raw = lane->bounce + place->offset;
+	const unsigned char *raw = find_held(&lane->bounce, place);
 	const void *packed;
 	uint32_t bytes;
 
-	if (lane->bounce_key != key)
-		raw = read_object(space, lane, place, is_stream, &status);
-	lane->bounce_key = is_stream && status == QUIRE_OK ? key : 0;
+	if (raw == NULL && nr > 0 && read_ahead(space, lane, place, nr, turn))
+		raw = find_held(&lane->bounce, place);
+	raw = raw != NULL ? raw + place->offset
+			  : read_object(space, lane, place, &status);
 	if (raw == NULL)
 		return status;
 	packed = qr_swap_object(place, raw, &bytes);
@@ -72,20 +111,36 @@ static enum quire_status load_from_device(struct quire_space *space,
 	return expand(space, place, packed, bytes, dst);
 }
 
+/* Extents that a stream reads at once: at most half of the bounce, so that those before
+ * can still be of use. */
+static uint32_t stream_extents(const struct quire_space *space,
+			       const struct quire_lane *lane,
+			       const struct qr_swap_place *place)
+{
+	uint32_t max = (lane->bounce.nr + 1) / 2;
+
+	if (max > QUIRE_TRANSFER_EXTENTS)
+		max = QUIRE_TRANSFER_EXTENTS;
+	return qr_swap_readable(space->swap, place->area, (uint32_t)place->extent, max);
+}
+
 enum quire_status qr_space_load(struct quire_space *space, struct quire_lane *lane,
 				quire_slot slot, void *dst, bool is_stream)
 {
 	const struct quire_port *port = space->port;
+	const uint32_t turn = space->swap->turn;
 	struct qr_swap_place place;
 	enum quire_status status;
-	uint64_t key, started = 0;
+	uint64_t started = 0;
+	uint32_t nr = 0;
 
 	qr_swap_get(space->swap, slot, lane->packed, &place);
-	key = bounce_key(space, &place);
+	if (place.on_device && is_stream)
+		nr = stream_extents(space, lane, &place);
 	qr_unlock(space->lock);
 	if (place.on_device) {
 		started = port->clock(port->ctx);
-		status = load_from_device(space, lane, &place, key, is_stream, dst);
+		status = load_from_device(space, lane, &place, nr, turn, dst);
 		started = port->clock(port->ctx) - started;
 	} else {
 		status = expand(space, &place, lane->packed, place.bytes, dst);

@@ -25,7 +25,7 @@ enum quire_status qr_space_init(struct quire_space *space, struct quire_range wi
 	if (!qr_tables_init(&space->tables, space->zone))
 		return QUIRE_NO_MEMORY;
 	qr_areas_init(&space->areas, space->zone, window.start.a, window.end.a);
-	if (!qr_areas_reserve(&space->areas, 1)) {
+	if (!qr_areas_reserve(&space->areas, 1, QUIRE_ALLOC_RESERVE)) {
 		qr_tables_destroy(&space->tables);
 		return QUIRE_NO_MEMORY;
 	}
@@ -99,7 +99,7 @@ enum quire_status qr_space_unmap(struct quire_space *space, struct quire_range r
 	if (qr_areas_are_free(&space->areas, range.start.a, range.end.a))
 		return QUIRE_OK;
 	qr_space_settle_turn(space, range);
-	if (!qr_areas_reserve(&space->areas, 2))
+	if (!qr_areas_reserve(&space->areas, 2, QUIRE_ALLOC_RESERVE))
 		return QUIRE_NO_MEMORY;
 	qr_space_hide(space, range, true);
 	status = space->port->area_set(space->port->ctx, range, QUIRE_PROT_GONE);
@@ -159,7 +159,7 @@ enum quire_status qr_space_insert(struct quire_space *space, struct quire_range 
 	    space->stats->locked_bytes + (range.end.a - range.start.a) >
 		    qr_space_lockable(space))
 		return QUIRE_NO_MEMORY;
-	if (!qr_areas_reserve(&space->areas, 1))
+	if (!qr_areas_reserve(&space->areas, 1, QUIRE_ALLOC_URGENT))
 		return QUIRE_NO_MEMORY;
 	status = space->port->area_set(space->port->ctx, range, prot);
 	if (status != QUIRE_OK)
@@ -255,7 +255,7 @@ enum quire_status qr_space_protect(struct quire_space *space, struct quire_range
 	qr_space_settle_turn(space, range);
 	if (!qr_space_is_covered(space, range))
 		return QUIRE_NO_MEMORY;
-	if (!qr_areas_reserve(&space->areas, 3))
+	if (!qr_areas_reserve(&space->areas, 3, QUIRE_ALLOC_URGENT))
 		return QUIRE_NO_MEMORY;
 	status = space->port->area_set(space->port->ctx, range, prot);
 	if (status != QUIRE_OK)
@@ -283,7 +283,7 @@ static enum quire_status brk_grow(struct quire_space *space, uint64_t from, uint
 		return QUIRE_OK;
 	if (kept == NULL || (kept->marks & QUIRE_AREA_FOREIGN) == 0 || kept->end < to)
 		return QUIRE_NO_MEMORY;
-	if (!qr_areas_reserve(&space->areas, 3))
+	if (!qr_areas_reserve(&space->areas, 3, QUIRE_ALLOC_URGENT))
 		return QUIRE_NO_MEMORY;
 	qr_areas_remove(&space->areas, from, to);
 	status = qr_space_insert(space, (struct quire_range){{from}, {to}},
@@ -297,7 +297,7 @@ static enum quire_status brk_shrink(struct quire_space *space, uint64_t from, ui
 {
 	enum quire_status status;
 
-	if (!qr_areas_reserve(&space->areas, 2))
+	if (!qr_areas_reserve(&space->areas, 2, QUIRE_ALLOC_RESERVE))
 		return QUIRE_NO_MEMORY;
 	status = qr_space_unmap(space, (struct quire_range){{to}, {from}});
 	if (status == QUIRE_OK)
@@ -311,8 +311,9 @@ enum quire_status qr_space_brk(struct quire_space *space, quire_vaddr want,
 	uint64_t end = page_round(want.a), old;
 	enum quire_status status = QUIRE_OK;
 
-	qr_space_settle_turn(space,
-			     (struct quire_range){space->brk.start, {space->brk_limit}});
+	if (want.a >= space->brk.start.a && end < page_round(space->brk.end.a))
+		qr_space_settle_turn(space,
+				     (struct quire_range){{end}, {space->brk_limit}});
 	old = page_round(space->brk.end.a);
 	if (want.a != 0) {
 		if (want.a < space->brk.start.a || want.a > space->brk_limit)

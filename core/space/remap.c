@@ -37,9 +37,9 @@ static bool make_tables(struct move *m)
 		uint64_t last = (end < left.end.a ? end : left.end.a) - QUIRE_PAGE_BYTES;
 
 		if (!qr_tables_make_leaf(&m->space->tables, moved(m, first),
-					 QUIRE_ALLOC_RESERVE, &new) ||
+					 QUIRE_ALLOC_URGENT, &new) ||
 		    !qr_tables_make_leaf(&m->space->tables, moved(m, last),
-					 QUIRE_ALLOC_RESERVE, &new))
+					 QUIRE_ALLOC_URGENT, &new))
 			return false;
 		left.start.a = end;
 	}

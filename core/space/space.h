@@ -28,15 +28,29 @@
 #include "core/swap/swap.h"
 #include "quire/machine.h"
 
+/* The last extents that came from a device, whole: pages of a stream were packed next to
+ * one another, but by size, so several extents take turns. */
+#define QUIRE_BOUNCE_EXTENTS 8u
+
+struct quire_bounce {
+	unsigned char *bytes;
+	uint32_t nr;   /* extents that there is room for, 1..QUIRE_BOUNCE_EXTENTS */
+	uint32_t next; /* where the next one goes */
+	struct {
+		uint32_t area, extent;
+		uint32_t turn;	/* of the swap, before it was read */
+		bool is_loaded; /* all of it */
+	} held[QUIRE_BOUNCE_EXTENTS];
+};
+
 /* What a fault, or an eviction, works with.  Lives in frames of its own. */
 struct quire_lane {
 	unsigned char *staging; /* nr_staging pages: bytes on their way to fill() */
 	unsigned char *packed;	/* one page: packed bytes */
-	unsigned char *bounce;	/* an extent, as it came from the device */
+	struct quire_bounce bounce;
 	void *codec_state;
 	struct qr_batch *batch; /* the eviction in progress; core/reclaim's */
 	uint32_t nr_staging;
-	uint64_t bounce_key; /* which extent bounce holds; 0: none */
 };
 
 /* Streams: faults that follow one another. */

@@ -112,6 +112,7 @@ void qr_swap_get(struct quire_swap *swap, quire_slot slot, void *buf,
 		place->bytes = qr_class_bytes(z->size_class);
 		place->area = z->area;
 		place->extent = z->extent;
+		place->turn = z->turn;
 		return;
 	}
 	place->bytes = qr_object_length(swap, z, index);

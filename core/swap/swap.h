@@ -40,6 +40,9 @@ typedef struct {
 
 #define QUIRE_SWAP_AREAS   64u
 #define QUIRE_SWAP_CLASSES 64u
+/* Transfers to devices that can be under way at a time: one for each lane, and some for
+ * callers that have none. */
+#define QUIRE_SWAP_WRITERS 24u
 
 /* Packed pages above this many bytes are stored as they are: with its two-byte length one
  * of this size fills a ninth of an extent. */
@@ -48,10 +51,11 @@ typedef struct {
 struct quire_swap_area {
 	uint32_t nr_extents; /* of the device, as far as they can be addressed */
 	uint32_t nr_used;
-	uint32_t next;	    /* where the search for a free extent starts */
-	uint32_t map;	    /* frame of the map's directory, QUIRE_NO_FRAME: all free */
-	uint64_t full_till; /* the device is full: not asked before this round */
-	bool sealed;	    /* another copy of the machine may read it: no writes */
+	uint32_t next;	     /* where the search for a free extent starts */
+	uint32_t next_group; /* and that for a group that is free */
+	uint32_t map;	     /* frame of the map's directory, QUIRE_NO_FRAME: all free */
+	uint64_t full_till;  /* the device is full: not asked before this round */
+	bool sealed;	     /* another copy of the machine may read it: no writes */
 };
 
 /* Neighbours are linked by number through the zspages. */
@@ -72,7 +76,14 @@ struct quire_swap {
 	struct qr_zspage_list open[QUIRE_SWAP_CLASSES];
 	struct qr_zspage_list full, full_raw; /* oldest first */
 	uint32_t frames_raw; /* store frames that hold pages as they are */
-	uint32_t nr_writing; /* zspages that are sealed */
+	uint32_t nr_writing; /* transfers under way */
+	/* What they write; nr 0: not in use. */
+	struct {
+		uint32_t area, extent, nr;
+	} writers[QUIRE_SWAP_WRITERS];
+	/* Counts the transfers that have ended: what was read after a turn holds what was
+	 * written until then. */
+	uint32_t turn;
 	struct quire_swap_area areas[QUIRE_SWAP_AREAS];
 	uint32_t nr_areas;
 	uint64_t nr_attempts; /* to find an extent; a round is some of them */
@@ -100,6 +111,7 @@ struct qr_swap_place {
 	uint32_t area; /* on_device: where to read; the object's bytes lie within */
 	uint64_t extent;
 	uint32_t offset; /* in the extent */
+	uint32_t turn;	 /* of the swap, when the extent was written */
 };
 /* Copies the packed bytes to buf (a page) when they are in RAM, otherwise says where they
  * are.  On a device the object starts with its two-byte length unless it is a whole
@@ -118,12 +130,17 @@ enum quire_status qr_swap_dup(struct quire_swap *swap, quire_slot slot);
 /* One fewer entry names the slot; with the last it is gone. */
 void qr_swap_drop(struct quire_swap *swap, quire_slot slot);
 
-/* Writes the oldest full zspage (with pages as they are first; where none is full, the
- * open one with the most in it) to a swap area.  Lets go of the lock meanwhile; callers
+/* How many neighbours from extent on, at most max, can be read now. */
+uint32_t qr_swap_readable(const struct quire_swap *swap, uint32_t area, uint32_t extent,
+			  uint32_t max);
+
+/* Writes the oldest full zspages, up to max (1..QUIRE_TRANSFER_EXTENTS) of them (those with
+ * pages as they are first; where none is full, the open one with the most in it), to a
+ * swap area.  Lets go of the lock meanwhile; callers
  * may come side by side.  QUIRE_INVALID: there is none to write, or no device.
  * QUIRE_NO_MEMORY: no frame for the area's map.  QUIRE_NO_SPACE, QUIRE_IO: nothing was
  * lost, it is still in RAM. */
-enum quire_status qr_swap_spill(struct quire_swap *swap);
+enum quire_status qr_swap_spill(struct quire_swap *swap, uint32_t max);
 /* Empties up to nr of the sparsest open zspages, one of a class, into others of their
  * class.  Walks all slots once, when there is something to gain.  Returns the number of
  * frames freed. */

@@ -3,8 +3,12 @@
  *
  * Model.  An area's map is a directory, one frame, of chunks, one frame each, of a bit
  * for every extent.  A chunk without a set bit has no frame, and the map of an area that
- * is not in use has none at all, however large the device is.  The lowest free extent is
- * taken first, so that a device that is a sparse file stays small.
+ * is not in use has none at all, however large the device is.
+ *
+ * Groups.  Who can use several takes what is free of the lowest group of four neighbours,
+ * aligned, that is free as a whole; where there is none below twice what is in use, and
+ * who wants one, the lowest free extent.  So a device that is a sparse file stays small,
+ * and what was written together can be read together.
  *
  * Rounds.  Attempts to find an extent are counted in rounds of 64.  What may have
  * changed without a call telling so (another copy of the machine has ended, a device has
@@ -17,10 +21,13 @@
 #include "core/base/assert.h"
 #include "core/swap/zspage.h"
 
-#define CHUNK_SHIFT 15 /* bits of a frame */
-#define CHUNK_BITS  (1u << CHUNK_SHIFT)
-#define NR_CHUNKS   ((uint32_t)(QUIRE_PAGE_BYTES / sizeof(uint32_t)))
-#define NO_CHUNK    0u /* frame 0 holds the frame table; a zeroed directory is empty */
+#define CHUNK_SHIFT  15 /* bits of a frame */
+#define CHUNK_BITS   (1u << CHUNK_SHIFT)
+#define NR_CHUNKS    ((uint32_t)(QUIRE_PAGE_BYTES / sizeof(uint32_t)))
+#define GROUP_FIRSTS 0x1111111111111111u
+/* Groups that may be taken however little is in use. */
+#define GROUPS_MIN 16u
+#define NO_CHUNK   0u /* frame 0 holds the frame table; a zeroed directory is empty */
 
 /* A write costs some ten microseconds; asking the port a few. */
 #define ROUND_SHIFT 6
@@ -131,24 +138,91 @@ static bool area_is_usable(const struct quire_swap *swap,
 	       round_now(swap) >= area->full_till;
 }
 
-static enum quire_status area_take(struct quire_swap *swap, struct quire_swap_area *area,
-				   uint32_t *out)
+/* The first bits of groups whose four bits are all clear. */
+static uint64_t free_groups(uint64_t bits)
+{
+	uint64_t clear = ~bits;
+
+	return clear & clear >> 1 & clear >> 2 & clear >> 3 & GROUP_FIRSTS;
+}
+
+/* The first free group in [from, end), both multiples of a group, or end. */
+static uint32_t group_search(const struct quire_swap *swap,
+			     const struct quire_swap_area *area, uint32_t from,
+			     uint32_t end)
+{
+	while (from < end) {
+		const uint64_t *bits = chunk_bits(swap, area, from >> CHUNK_SHIFT);
+		uint64_t groups;
+
+		if (bits == NULL)
+			return from;
+		groups = free_groups(bits[(from & (CHUNK_BITS - 1)) / 64]) >> (from % 64);
+		if (groups != 0) {
+			from += (uint32_t)__builtin_ctzll(groups);
+			break;
+		}
+		from = (from / 64 + 1) * 64;
+	}
+	return from < end ? from : end;
+}
+
+/* A free group near enough to the start, or nr_extents. */
+static uint32_t area_find_group(const struct quire_swap *swap,
+				struct quire_swap_area *area)
+{
+	const uint32_t in_group = QUIRE_TRANSFER_EXTENTS - 1;
+	uint64_t end = 2ull * area->nr_used + GROUPS_MIN * QUIRE_TRANSFER_EXTENTS;
+	uint32_t extent;
+
+	if (end > area->nr_extents)
+		end = area->nr_extents;
+	end &= ~(uint64_t)in_group;
+	extent = group_search(swap, area, area->next_group, (uint32_t)end);
+	area->next_group = extent;
+	return extent < end ? extent : area->nr_extents;
+}
+
+static uint32_t area_find(const struct quire_swap *swap,
+			  const struct quire_swap_area *area)
 {
 	uint32_t extent = area_search(swap, area, area->next, area->nr_extents);
-	uint32_t chunk;
 
-	if (extent == area->nr_extents)
-		extent = area_search(swap, area, 0, area->next);
+	return extent < area->nr_extents ? extent
+					 : area_search(swap, area, 0, area->next);
+}
+
+static void area_mark(struct quire_swap *swap, struct quire_swap_area *area,
+		      uint32_t extent, uint32_t nr)
+{
+	uint64_t bits = (((uint64_t)1 << nr) - 1) << (extent % 64);
+	uint32_t chunk = extent >> CHUNK_SHIFT;
+	uint64_t *word = &chunk_bits(swap, area, chunk)[(extent & (CHUNK_BITS - 1)) / 64];
+
+	QUIRE_ASSERT((*word & bits) == 0);
+	*word |= bits;
+	*chunk_count(swap, area, chunk) =
+		(uint16_t)(*chunk_count(swap, area, chunk) + nr);
+	area->nr_used += nr;
+	swap->stats->swap_extents += nr;
+}
+
+static enum quire_status area_take(struct quire_swap *swap, struct quire_swap_area *area,
+				   uint32_t max, uint32_t *out, uint32_t *nr)
+{
+	uint32_t extent = max > 1 ? area_find_group(swap, area) : area->nr_extents;
+
+	*nr = max;
+	if (extent == area->nr_extents) {
+		extent = area_find(swap, area);
+		*nr = 1;
+	}
 	QUIRE_ASSERT(extent < area->nr_extents);
-	chunk = extent >> CHUNK_SHIFT;
-	if (!chunk_reserve(swap, area, chunk))
+	if (!chunk_reserve(swap, area, extent >> CHUNK_SHIFT))
 		return QUIRE_NO_MEMORY;
-	chunk_bits(swap, area, chunk)[(extent & (CHUNK_BITS - 1)) / 64] |=
-		(uint64_t)1 << (extent % 64);
-	++*chunk_count(swap, area, chunk);
-	area->nr_used++;
-	area->next = extent + 1;
-	swap->stats->swap_extents++;
+	area_mark(swap, area, extent, *nr);
+	if (*nr == 1)
+		area->next = extent + 1;
 	*out = extent;
 	return QUIRE_OK;
 }
@@ -177,6 +251,8 @@ void qr_extent_give(struct quire_swap *swap, uint32_t area, uint32_t extent)
 	a->full_till = 0;
 	if (extent < a->next)
 		a->next = extent;
+	if (extent < a->next_group)
+		a->next_group = extent & ~(QUIRE_TRANSFER_EXTENTS - 1);
 	if (--*chunk_count(swap, a, chunk) == 0) {
 		qr_zone_free(swap->zone, (quire_pfn){*chunk_entry(swap, a, chunk)});
 		*chunk_entry(swap, a, chunk) = NO_CHUNK;
@@ -190,10 +266,12 @@ void qr_extent_failed(struct quire_swap *swap, uint32_t area, uint32_t extent,
 		      enum quire_status status)
 {
 	qr_extent_give(swap, area, extent);
-	if (status == QUIRE_NO_SPACE)
+	if (status == QUIRE_NO_SPACE) {
 		swap->areas[area].full_till = round_now(swap) + 1;
-	else
-		swap->areas[area].next = extent + 1;
+		return;
+	}
+	swap->areas[area].next = extent + 1;
+	swap->areas[area].next_group = (extent | (QUIRE_TRANSFER_EXTENTS - 1)) + 1;
 }
 
 /* Lets go of the lock.  A fork meanwhile makes the answer worthless. */
@@ -254,8 +332,8 @@ static enum quire_status area_open(struct quire_swap *swap)
 	return status == QUIRE_OK || status == QUIRE_IO ? status : QUIRE_NO_SPACE;
 }
 
-enum quire_status qr_extent_take(struct quire_swap *swap, uint32_t *area,
-				 uint32_t *extent)
+enum quire_status qr_extents_take(struct quire_swap *swap, uint32_t max, uint32_t *area,
+				  uint32_t *extent, uint32_t *nr)
 {
 	enum quire_status status = QUIRE_OK;
 
@@ -266,11 +344,53 @@ enum quire_status qr_extent_take(struct quire_swap *swap, uint32_t *area,
 			if (!area_is_usable(swap, &swap->areas[i]))
 				continue;
 			*area = i;
-			return area_take(swap, &swap->areas[i], extent);
+			return area_take(swap, &swap->areas[i], max, extent, nr);
 		}
 		status = area_open(swap);
 	}
 	return status;
+}
+
+uint32_t qr_extents_begin_write(struct quire_swap *swap, uint32_t area, uint32_t extent,
+				uint32_t nr)
+{
+	uint32_t writer = 0;
+
+	while (swap->writers[writer].nr != 0)
+		QUIRE_ASSERT(++writer < QUIRE_SWAP_WRITERS);
+	swap->writers[writer].area = area;
+	swap->writers[writer].extent = extent;
+	swap->writers[writer].nr = nr;
+	swap->nr_writing++;
+	return writer;
+}
+
+void qr_extents_end_write(struct quire_swap *swap, uint32_t writer)
+{
+	swap->writers[writer].nr = 0;
+	swap->nr_writing--;
+	swap->turn++;
+}
+
+static bool is_being_written(const struct quire_swap *swap, uint32_t area,
+			     uint32_t extent)
+{
+	for (uint32_t i = 0; i < QUIRE_SWAP_WRITERS; i++)
+		if (swap->writers[i].area == area &&
+		    extent - swap->writers[i].extent < swap->writers[i].nr)
+			return true;
+	return false;
+}
+
+uint32_t qr_swap_readable(const struct quire_swap *swap, uint32_t area, uint32_t extent,
+			  uint32_t max)
+{
+	uint32_t nr = 0;
+
+	while (nr < max && qr_extent_is_taken(swap, area, extent + nr) &&
+	       (swap->nr_writing == 0 || !is_being_written(swap, area, extent + nr)))
+		nr++;
+	return nr;
 }
 
 void qr_swap_areas_destroy(struct quire_swap *swap)

@@ -27,6 +27,7 @@ struct qr_zspage {
 		uint32_t frames[QUIRE_EXTENT_FRAMES]; /* QUIRE_NO_FRAME: missing */
 		struct {
 			uint32_t area, extent; /* ON_DEVICE */
+			uint32_t turn;	       /* the swap's, when it was written */
 		};
 	};
 	uint32_t next, prev; /* on its list; 0 at the ends */
@@ -120,10 +121,15 @@ uint32_t qr_zspage_free_frames(struct quire_swap *swap, struct qr_zspage *z);
 
 /* swap_area.c */
 void qr_swap_areas_destroy(struct quire_swap *swap);
-/* A free extent, now taken.  May let go of the lock.  QUIRE_NO_SPACE, QUIRE_IO,
- * QUIRE_NO_MEMORY: none. */
-enum quire_status qr_extent_take(struct quire_swap *swap, uint32_t *area,
-				 uint32_t *extent);
+/* Free extents, now taken: up to max (1..QUIRE_TRANSFER_EXTENTS) neighbours.  May let go
+ * of the lock.  QUIRE_NO_SPACE, QUIRE_IO, QUIRE_NO_MEMORY: none. */
+enum quire_status qr_extents_take(struct quire_swap *swap, uint32_t max, uint32_t *area,
+				  uint32_t *extent, uint32_t *nr);
+/* Around the writing of taken extents: until the end nobody reads them.  What begin
+ * returns, end wants. */
+uint32_t qr_extents_begin_write(struct quire_swap *swap, uint32_t area, uint32_t extent,
+				uint32_t nr);
+void qr_extents_end_write(struct quire_swap *swap, uint32_t writer);
 void qr_extent_give(struct quire_swap *swap, uint32_t area, uint32_t extent);
 /* The port failed to write there: that area, or that extent, is not the next choice. */
 void qr_extent_failed(struct quire_swap *swap, uint32_t area, uint32_t extent,

@@ -38,10 +38,14 @@
 /* release() flags. */
 #define QUIRE_RELEASE_FORCE 1u /* the owner unmapped it: pinned or not, it goes */
 
-/* Bytes that go to a swap area in one transfer, and the unit of its addresses. */
+/* The unit in which a swap area is handed out and addressed. */
 #define QUIRE_EXTENT_SHIFT  15
 #define QUIRE_EXTENT_BYTES  ((size_t)1 << QUIRE_EXTENT_SHIFT)
 #define QUIRE_EXTENT_FRAMES (1u << (QUIRE_EXTENT_SHIFT - QUIRE_PAGE_SHIFT))
+
+/* The most neighbouring extents that one transfer covers. */
+#define QUIRE_TRANSFER_EXTENTS 4u
+#define QUIRE_TRANSFER_FRAMES  (QUIRE_TRANSFER_EXTENTS * QUIRE_EXTENT_FRAMES)
 
 /* The most pages that one fill() carries. */
 #define QUIRE_FILL_MAX 64u
@@ -70,8 +74,8 @@ struct quire_port {
 	 * them.  [P2] After QUIRE_OK each byte reads as given, and everybody who waits for
 	 * one of the pages is woken.  [P3] With READONLY the first write to a page faults
 	 * as QUIRE_WRITE; without, no write faults.  [P4] QUIRE_NO_MEMORY: nothing was
-	 * filled.  QUIRE_FAULT: the range has meanwhile left the address space; as if
-	 * filled and at once released. */
+	 * filled.  QUIRE_FAULT: the ground has lost the range (taken away behind the
+	 * machine's back); as if filled and at once released. */
 	enum quire_status (*fill)(void *ctx, quire_vaddr va, uint32_t nr, const void *src,
 				  uint32_t flags);
 	/* Locked.  on: from the return on, every write to a mapped page of the runs
@@ -88,8 +92,9 @@ struct quire_port {
 	/* Locked.  Everybody who waits for a page of the run tries again.  [P9] */
 	void (*wake)(void *ctx, struct quire_run run);
 	/* The address of the bytes of a mapped page, for reading, or NULL when it cannot
-	 * be had (the page is then left where it is).  May use scratch, one page.  Only
-	 * called with COPIES, on a protected page.  prot is the area's.  [P10] */
+	 * be had (the page is then left where it is): so where a device may still write
+	 * the page and release() would not find that out.  May use scratch, one page.
+	 * Only called with COPIES, on a protected page.  prot is the area's.  [P10] */
 	const void *(*look)(void *ctx, quire_vaddr va, uint32_t prot, void *scratch);
 	/* Locked.  The bytes of these frames are not wanted: the ground may take the
 	 * memory back until the frame is written again.  pfns has nr, 1..QUIRE_RUNS_MAX,
@@ -100,9 +105,10 @@ struct quire_port {
 	 * as QUIRE_FAULT or are signalled by the ground itself.  [P12] */
 	enum quire_status (*area_set)(void *ctx, struct quire_range range, uint32_t prot);
 
-	/* Swap areas are numbered 0.. in the order of swap_open().  One read or write
-	 * lies within one extent; addresses and sizes are multiples of the page, buffers
-	 * page aligned.  A write is durable enough when a read returns it.  [P13]
+	/* Swap areas are numbered 0.. in the order of swap_open().  A write begins at an
+	 * extent's start and carries 1..QUIRE_TRANSFER_FRAMES frames; a read begins at
+	 * any page and carries as much at most; buffers are page aligned.  A write is
+	 * durable enough when a read returns it.  [P13]
 	 * QUIRE_IO: the contents of the target are unknown; QUIRE_NO_SPACE: the device is
 	 * full, nothing was written.  [P14] */
 	enum quire_status (*swap_open)(void *ctx, uint32_t area, uint64_t *nr_extents);

@@ -19,7 +19,7 @@ struct quire_stats {
 	uint64_t frames_free;
 	uint64_t frames_mapped, peak_mapped; /* pages of the program */
 	uint64_t frames_store, peak_store;   /* compressed pages */
-	uint64_t frames_table, peak_table;   /* page tables, areas, swap maps */
+	uint64_t frames_table, peak_table;   /* page tables, areas, swap maps, slabs */
 	uint64_t frames_meta;		     /* the frame table, lanes, the machine */
 	uint64_t peak_used;		     /* all but free, together */
 

@@ -7,11 +7,34 @@
 
 #include <errno.h>
 
+static long balance_by_lane(uint32_t lane, const uint64_t *args)
+{
+	(void)args;
+	return quire_balance(qr_ground.q, lane);
+}
+
+static long make_room(const uint64_t *args)
+{
+	return qr_doorbell_ring(balance_by_lane, args);
+}
+
+/* Pages go out behind faults.  A program that makes areas and touches none takes the
+ * frames for their records from the reserve until that is used up, and then has to ask. */
+long qr_call_managed(long (*run)(const uint64_t *args),
+		     const uint64_t args[QUIRE_CALL_ARGS])
+{
+	long result = qr_enter(run, args);
+
+	if (result == -ENOMEM && qr_enter(make_room, args) > 0)
+		result = qr_enter(run, args);
+	return result;
+}
+
 long qr_call(long nr, long (*run)(const uint64_t *args),
 	     const uint64_t args[QUIRE_CALL_ARGS])
 {
 	if (qr_is_managed())
-		return qr_enter(run, args);
+		return qr_call_managed(run, args);
 	return qr_sys(nr, (long)args[0], (long)args[1], (long)args[2], (long)args[3],
 		      (long)args[4], (long)args[5]);
 }

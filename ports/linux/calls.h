@@ -27,6 +27,9 @@ long qr_call_munlockall(const uint64_t *a);
 /* To the machine when there is one, otherwise to the kernel. */
 long qr_call(long nr, long (*run)(const uint64_t *args),
 	     const uint64_t args[QUIRE_CALL_ARGS]);
+/* To the machine, which there is; once more where it lacked frames and pages could go. */
+long qr_call_managed(long (*run)(const uint64_t *args),
+		     const uint64_t args[QUIRE_CALL_ARGS]);
 /* What libc's function returns: -1 and errno for an error. */
 long qr_call_result(long result);
 /* 0 or -errno. */

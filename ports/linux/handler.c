@@ -40,7 +40,7 @@
 
 enum stage { STARTING, FAILED, READY, GOING };
 
-static unsigned char *stacks; /* one for each lane */
+static unsigned char *stacks; /* one for each lane, and the writer's */
 static uint32_t nr_stacks;
 static _Atomic uint32_t made; /* bit i: lane i's handler exists */
 
@@ -65,7 +65,7 @@ static bool make_stacks(void)
 
 	if (stacks != NULL)
 		return true;
-	nr_stacks = qr_place_lanes();
+	nr_stacks = qr_place_lanes() + 1;
 	bytes = nr_stacks * STACK_BYTES;
 	at = qr_host_mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
@@ -108,7 +108,10 @@ static void set_name(uint32_t lane)
 	struct qr_text text = {.at = name, .room = sizeof(name)};
 
 	qr_text_add(&text, "quire/");
-	qr_text_number(&text, lane);
+	if (lane < qr_place_lanes())
+		qr_text_number(&text, lane);
+	else
+		qr_text_add(&text, "out");
 	(void)qr_sys(SYS_prctl, PR_SET_NAME, qr_address(qr_text_end(&text)), 0, 0, 0, 0);
 }
 
@@ -148,6 +151,23 @@ static void serve(uint32_t lane)
 static void run_other(void *arg)
 {
 	serve((uint32_t)(uintptr_t)arg);
+}
+
+static void run_writer(void *arg)
+{
+	set_name((uint32_t)(uintptr_t)arg);
+	while (quire_write_back(qr_ground.q))
+		continue;
+	for (;;)
+		(void)qr_sys(SYS_exit, 0, 0, 0, 0, 0, 0);
+}
+
+/* Without one the lanes write themselves. */
+static void make_writer(void)
+{
+	if (qr_ground.config.has_writer &&
+	    start_thread(qr_place_lanes(), run_writer) <= 0)
+		quire_stop_writing(qr_ground.q);
 }
 
 bool qr_handler_make(uint32_t lane)
@@ -247,6 +267,7 @@ static void run_first(void *arg)
 		for (;;)
 			(void)qr_sys(SYS_exit, 0, 0, 0, 0, 0, 0);
 	(void)wait_past(READY);
+	make_writer();
 	qr_place_spread();
 	serve(lane);
 }

@@ -34,7 +34,7 @@ static void *map(void *ctx, size_t bytes, size_t align)
 	(void)ctx;
 	if (!qr_is_managed())
 		return qr_heap_pages_host.map(NULL, bytes, align);
-	at = qr_enter(map_aligned, args);
+	at = qr_call_managed(map_aligned, args);
 	return qr_failed(at) ? NULL : (void *)at;
 }
 

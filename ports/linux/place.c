@@ -65,17 +65,16 @@ uint32_t qr_place_restart(void)
 	return lane;
 }
 
-/* A handler that is woken must not take the processor from a thread that runs: what it
- * does pays only when somebody waits, and then the processor is free. */
+/* The policy stays the program's: under SCHED_BATCH, which would keep a woken handler from
+ * taking the processor from a thread that runs, each fault and each transfer waits out
+ * the time slice of whoever else has work there. */
 void qr_place_bind(uint32_t lane)
 {
 	uint64_t mask[CPUS_MAX / 64] = {0};
-	const struct sched_param param = {0};
 
 	for (uint32_t i = lane; i < nr_cpus; i += QUIRE_LANES_MAX)
 		mask[cpus[i] / 64] |= UINT64_C(1) << cpus[i] % 64;
 	(void)qr_sys(SYS_sched_setaffinity, 0, sizeof(mask), qr_address(mask), 0, 0, 0);
-	(void)qr_sys(SYS_sched_setscheduler, 0, SCHED_BATCH, qr_address(&param), 0, 0, 0);
 }
 
 void qr_place_wait(uint32_t lane)

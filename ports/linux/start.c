@@ -29,8 +29,6 @@
 
 #define EXIT_QUIRE 125
 
-struct qr_ground qr_ground;
-
 _Noreturn static void end_process(void)
 {
 	for (;;)
@@ -103,6 +101,7 @@ static const char *open_machine(void)
 		.swap = s->swap,
 		.store_bytes = s->store_bytes,
 		.nr_lanes = qr_place_lanes(),
+		.has_writer = s->swap == QUIRE_SWAP_FILE,
 		.stats = &qr_ground.seat->stats,
 	};
 	switch (quire_open(&qr_ground.q, &qr_ground.port, &qr_ground.config)) {

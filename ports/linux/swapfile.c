@@ -188,13 +188,14 @@ enum quire_status qr_swapfile_write(void *ctx, uint32_t area, uint64_t extent,
 				    const quire_pfn *pfns, uint32_t nr)
 {
 	const uint64_t start = extent << QUIRE_EXTENT_SHIFT;
-	struct iovec vec[QUIRE_EXTENT_FRAMES];
+	const uint64_t last = extent + (nr - 1) / QUIRE_EXTENT_FRAMES;
+	struct iovec vec[QUIRE_TRANSFER_FRAMES];
 	enum quire_status status;
 
 	(void)ctx;
 	if (++nr_writes == qr_ground.settings.fail_swap_write)
 		return QUIRE_IO;
-	if (!may_grow(&files[area], extent))
+	if (!may_grow(&files[area], last))
 		return QUIRE_NO_SPACE;
 	for (uint32_t i = 0; i < nr; i++)
 		vec[i] = (struct iovec){qr_ground.port.direct +

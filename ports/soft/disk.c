@@ -74,33 +74,57 @@ static enum quire_status soft_swap_open(void *ctx, uint32_t area, uint64_t *nr_e
 	return status;
 }
 
-static struct qr_soft_disk *disk_at(struct qr_soft *soft, uint32_t area, uint64_t extent)
+/* The disk of an area; the transfer ends before the extent end. */
+static struct qr_soft_disk *disk_at(struct qr_soft *soft, uint32_t area, uint64_t end)
 {
 	if (area >= soft->config.nr_disks || !soft->disks[area].open)
 		qr_soft_panic(soft, "a transfer to an area that is not open");
-	if (extent >= soft->config.disk_extents)
+	if (end > soft->config.disk_extents)
 		qr_soft_panic(soft, "a transfer past the end of the device");
 	return &soft->disks[area];
+}
+
+static uint64_t extents_of(uint64_t pages)
+{
+	return (pages + QUIRE_EXTENT_FRAMES - 1) / QUIRE_EXTENT_FRAMES;
+}
+
+/* Extents of [extent, end) that were never written. */
+static uint64_t count_new(const struct qr_soft_disk *disk, uint64_t extent, uint64_t end)
+{
+	uint64_t nr = 0;
+
+	for (; extent < end; extent++)
+		nr += disk->sectors[extent] == 0;
+	return nr;
+}
+
+static void mark_written(struct qr_soft_disk *disk, uint64_t extent, uint32_t nr)
+{
+	for (; nr > QUIRE_EXTENT_FRAMES; nr -= QUIRE_EXTENT_FRAMES)
+		disk->sectors[extent++] = (1u << QUIRE_EXTENT_FRAMES) - 1;
+	disk->sectors[extent] = (uint8_t)((1u << nr) - 1);
 }
 
 /* Takes the sectors for a write.  The machine's lock is held. */
 static enum quire_status begin_write(struct qr_soft *soft, struct qr_soft_disk *disk,
 				     uint64_t extent, uint32_t nr)
 {
-	uint64_t room = soft->config.disk_room;
+	uint64_t end = extent + extents_of(nr), room = soft->config.disk_room;
+	uint64_t nr_new = count_new(disk, extent, end);
 	bool fails_full = qr_soft_fails(soft, QR_SOFT_FULL);
 	bool fails = qr_soft_fails(soft, QR_SOFT_WRITE);
 
-	if (disk->sectors[extent] == 0) {
-		if (fails_full || (room != 0 && disk->nr_written == room))
-			return QUIRE_NO_SPACE;
-		disk->nr_written++;
-	}
-	disk->sectors[extent] = (uint8_t)(fails ? 0 : (1u << nr) - 1);
+	if (nr_new != 0 &&
+	    (fails_full || (room != 0 && disk->nr_written + nr_new > room)))
+		return QUIRE_NO_SPACE;
+	disk->nr_written += nr_new;
 	if (fails) {
-		disk->nr_written--;
+		disk->nr_written -= end - extent;
+		memset(disk->sectors + extent, 0, end - extent);
 		return QUIRE_IO;
 	}
+	mark_written(disk, extent, nr);
 	soft->counts.transfers_out++;
 	return QUIRE_OK;
 }
@@ -112,10 +136,10 @@ static enum quire_status soft_swap_write(void *ctx, uint32_t area, uint64_t exte
 	struct qr_soft_disk *disk;
 	enum quire_status status;
 
-	if (nr == 0 || nr > QUIRE_EXTENT_FRAMES)
-		qr_soft_panic(soft, "swap_write: not 1..QUIRE_EXTENT_FRAMES frames");
+	if (nr == 0 || nr > QUIRE_TRANSFER_FRAMES)
+		qr_soft_panic(soft, "swap_write: not 1..QUIRE_TRANSFER_FRAMES frames");
 	pthread_mutex_lock(&soft->lock);
-	disk = disk_at(soft, area, extent);
+	disk = disk_at(soft, area, extent + extents_of(nr));
 	status = begin_write(soft, disk, extent, nr);
 	pthread_mutex_unlock(&soft->lock);
 	for (uint32_t i = 0; i < nr && status == QUIRE_OK; i++) {
@@ -132,17 +156,18 @@ static void check_read(struct qr_soft *soft, const struct qr_soft_disk *disk,
 		       uint64_t byte, const void *buf, size_t bytes)
 {
 	uint64_t page_mask = QUIRE_PAGE_BYTES - 1;
-	uint64_t offset = byte & (QUIRE_EXTENT_BYTES - 1);
-	uint32_t first = (uint32_t)(offset >> QUIRE_PAGE_SHIFT);
-	uint32_t nr = (uint32_t)(bytes >> QUIRE_PAGE_SHIFT);
-	uint32_t wanted = ((1u << nr) - 1) << first;
+	uint64_t page = byte >> QUIRE_PAGE_SHIFT;
+	uint64_t end = page + (bytes >> QUIRE_PAGE_SHIFT);
 
-	if (bytes == 0 || offset + bytes > QUIRE_EXTENT_BYTES)
-		qr_soft_panic(soft, "swap_read: not inside one extent");
+	if (bytes == 0 || end - page > QUIRE_TRANSFER_FRAMES)
+		qr_soft_panic(soft, "swap_read: not 1..QUIRE_TRANSFER_FRAMES pages");
 	if (((byte | bytes | (uintptr_t)buf) & page_mask) != 0)
 		qr_soft_panic(soft, "swap_read: not whole, aligned pages");
-	if ((disk->sectors[byte >> QUIRE_EXTENT_SHIFT] & wanted) != wanted)
-		qr_soft_panic(soft, "swap_read: a sector that was never written");
+	for (; page < end; page++)
+		if ((disk->sectors[page / QUIRE_EXTENT_FRAMES] >>
+			     page % QUIRE_EXTENT_FRAMES &
+		     1) == 0)
+			qr_soft_panic(soft, "swap_read: a sector that was never written");
 }
 
 static enum quire_status soft_swap_read(void *ctx, uint32_t area, uint64_t byte,
@@ -154,7 +179,7 @@ static enum quire_status soft_swap_read(void *ctx, uint32_t area, uint64_t byte,
 	bool fails, flips;
 
 	pthread_mutex_lock(&soft->lock);
-	disk = disk_at(soft, area, byte >> QUIRE_EXTENT_SHIFT);
+	disk = disk_at(soft, area, extents_of((byte + bytes) >> QUIRE_PAGE_SHIFT));
 	check_read(soft, disk, byte, buf, bytes);
 	soft->counts.transfers_in++;
 	fails = qr_soft_fails(soft, QR_SOFT_READ);

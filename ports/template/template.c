@@ -92,7 +92,7 @@ static enum quire_status template_swap_open(void *ctx, uint32_t area,
 	return QUIRE_UNSUPPORTED;
 }
 
-/* nr frames to the start of an extent. */
+/* nr frames from the start of an extent on. */
 static enum quire_status template_swap_write(void *ctx, uint32_t area, uint64_t extent,
 					     const quire_pfn *pfns, uint32_t nr)
 {
@@ -104,7 +104,7 @@ static enum quire_status template_swap_write(void *ctx, uint32_t area, uint64_t 
 	return QUIRE_UNSUPPORTED;
 }
 
-/* Whole pages out of one extent. */
+/* Whole pages. */
 static enum quire_status template_swap_read(void *ctx, uint32_t area, uint64_t byte,
 					    void *buf, size_t bytes)
 {

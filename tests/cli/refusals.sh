@@ -41,6 +41,10 @@ expect 125 "doctor: takes no argument" doctor x
 expect 125 "report: no file given" report
 expect 125 "report: one file at a time" report a b
 expect 125 "$scratch/none.json: .*No such file" report "$scratch/none.json"
+expect 125 "sim: no subject given" sim
+expect 125 "sim: unknown subject .x." sim x
+expect 125 "sim: one subject at a time" sim buddy buddy
+expect 125 "sim: --seed: .-1. is not a number" sim --seed -1 buddy
 
 echo "--- options of run"
 run 125 "run: --ram SIZE is needed" -- "$bin/mark"

@@ -1,121 +1,50 @@
 /* SPDX-License-Identifier: MIT */
-/* frames_buddy.c - the binary buddy system against a bitmap too simple to be wrong.
+/* frames_buddy.c - the four buddy systems against a drawing of their trees.
  *
- * A buddy system that merges all it can has a block of order k exactly when some aligned
- * run of 2^k frames is free: the model looks for that run, frame by frame. */
+ * QUIRE_DEPTH=N makes every sequence of N operations of small zones run: 4 by default; 6
+ * takes about a minute. */
+#include "tests/core/buddy_model.h"
 #include "tests/core/testport.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#define MODEL_FRAMES 4096u
-#define MODEL_BLOCKS 4096u
-
-struct block {
-	uint32_t start, order;
-};
-
-struct model {
-	struct quire_buddy buddy;
-	struct quire_frame frames[MODEL_FRAMES];
-	bool is_taken[MODEL_FRAMES];
-	struct block blocks[MODEL_BLOCKS]; /* taken */
-	uint32_t nr_frames, nr_blocks, nr_free, first;
-};
-
-static void model_init(struct model *m, uint32_t nr_frames, uint32_t first)
+static struct model *new_model(void)
 {
-	memset(m, 0, sizeof(*m));
-	m->nr_frames = nr_frames;
-	m->first = first;
-	m->nr_free = nr_frames - first;
-	for (uint32_t n = 0; n < first; n++) {
-		m->is_taken[n] = true;
-		m->frames[n].use = QUIRE_FRAME_META;
-	}
-	qr_buddy_init(&m->buddy, m->frames, nr_frames, first);
+	struct model *m = calloc(1, sizeof(*m));
+
+	assert_non_null(m);
+	return m;
 }
 
-static bool run_is_free(const struct model *m, uint32_t start, uint32_t order)
-{
-	for (uint32_t n = start; n < start + (1u << order); n++)
-		if (m->is_taken[n])
-			return false;
-	return true;
-}
-
-static bool has_run(const struct model *m, uint32_t order)
-{
-	uint32_t step = 1u << order;
-
-	for (uint32_t n = 0; n + step <= m->nr_frames; n += step)
-		if (run_is_free(m, n, order))
-			return true;
-	return false;
-}
-
-static void mark(struct model *m, uint32_t start, uint32_t order, bool is_taken)
-{
-	for (uint32_t n = start; n < start + (1u << order); n++)
-		m->is_taken[n] = is_taken;
-}
-
-static void check(const struct model *m)
-{
-	assert_int_equal(m->buddy.nr_free, m->nr_free);
-	assert_null(qr_buddy_validate(&m->buddy));
-}
-
-static void take(struct model *m, uint32_t order)
-{
-	bool expected = has_run(m, order);
-	quire_pfn pfn;
-
-	assert_int_equal(qr_buddy_alloc(&m->buddy, order, &pfn), expected);
-	if (!expected)
-		return;
-	assert_int_equal(pfn.n % (1u << order), 0);
-	assert_true(pfn.n + (1u << order) <= m->nr_frames);
-	assert_true(run_is_free(m, pfn.n, order));
-	mark(m, pfn.n, order, true);
-	m->blocks[m->nr_blocks++] = (struct block){pfn.n, order};
-	m->nr_free -= 1u << order;
-}
-
-static void give(struct model *m, uint32_t i)
-{
-	struct block block = m->blocks[i];
-
-	m->blocks[i] = m->blocks[--m->nr_blocks];
-	mark(m, block.start, block.order, false);
-	m->nr_free += 1u << block.order;
-	qr_buddy_free(&m->buddy, (quire_pfn){block.start}, block.order);
-}
-
-static void give_all(struct model *m)
-{
-	while (m->nr_blocks > 0)
-		give(m, m->nr_blocks - 1);
-	check(m);
-	assert_int_equal(m->nr_free, m->nr_frames - m->first);
-}
-
-/* One step is an order to allocate, or a block to free. */
-#define STEP_ORDERS 4u
+/* One step is a number of frames to take, a frame to pick, or a block to free. */
+static const uint32_t step_sizes[] = {1, 2, 3, 5};
+#define STEP_SIZES 4u
+#define STEP_PICKS 1u
+#define STEPS	   (STEP_SIZES + STEP_PICKS + 3)
 
 static bool step(struct model *m, uint32_t choice)
 {
-	if (choice < STEP_ORDERS) {
-		take(m, choice);
+	if (choice < STEP_SIZES) {
+		if (step_sizes[choice] > m->buddy.sizes[m->buddy.nr_orders - 1])
+			return false;
+		model_take(m, step_sizes[choice], 0);
 		return true;
 	}
-	if (choice - STEP_ORDERS >= m->nr_blocks)
+	choice -= STEP_SIZES;
+	if (choice < STEP_PICKS) {
+		model_pick(m, m->first + (m->nr_frames - m->first) / 2);
+		return true;
+	}
+	choice -= STEP_PICKS;
+	if (choice >= m->nr_blocks)
 		return false;
-	give(m, choice - STEP_ORDERS);
+	model_give(m, choice);
 	return true;
 }
 
@@ -125,75 +54,115 @@ static bool run_sequence(struct model *m, const uint32_t *steps, uint32_t nr)
 	for (uint32_t i = 0; i < nr; i++) {
 		if (!step(m, steps[i]))
 			return false;
-		check(m);
+		model_check(m);
 	}
 	return true;
 }
 
-#define SEQUENCE 5u
+#define DEPTH_MAX 16u
 
-/* The next sequence in order, with choices below limit; false after the last. */
-static bool next_sequence(uint32_t *steps, uint32_t limit)
+/* The next sequence in order; false after the last. */
+static bool next_sequence(uint32_t *steps, uint32_t depth)
 {
-	for (uint32_t i = SEQUENCE; i-- > 0;) {
-		if (++steps[i] < limit)
+	for (uint32_t i = depth; i-- > 0;) {
+		if (++steps[i] < STEPS)
 			return true;
 		steps[i] = 0;
 	}
 	return false;
 }
 
+static uint32_t chosen_depth(void)
+{
+	const char *text = getenv("QUIRE_DEPTH");
+	uint32_t depth = text != NULL ? (uint32_t)strtoul(text, NULL, 10) : 0;
+
+	return depth >= 1 && depth <= DEPTH_MAX ? depth : 4;
+}
+
+static void every_sequence(struct model *m, const struct model_system *system,
+			   uint32_t nr_frames, uint32_t first, uint32_t depth)
+{
+	uint32_t steps[DEPTH_MAX] = {0};
+
+	do {
+		model_init(m, system, nr_frames, first, false);
+		if (run_sequence(m, steps, depth))
+			model_give_all(m);
+	} while (next_sequence(steps, depth));
+}
+
 static void every_short_sequence_on_every_small_zone(void **state)
 {
-	struct model *m = malloc(sizeof(*m));
+	uint32_t depth = chosen_depth();
+	struct model *m = new_model();
 
 	(void)state;
-	assert_non_null(m);
-	for (uint32_t nr_frames = 1; nr_frames <= 11; nr_frames++) {
-		for (uint32_t first = 0; first < nr_frames && first < 3; first++) {
-			uint32_t steps[SEQUENCE] = {0};
-
-			do {
-				memset(m->blocks, 0, SEQUENCE * sizeof(m->blocks[0]));
-				memset(m->frames, 0, nr_frames * sizeof(m->frames[0]));
-				memset(m->is_taken, 0, nr_frames);
-				m->nr_blocks = 0;
-				m->nr_frames = nr_frames;
-				m->first = first;
-				m->nr_free = nr_frames - first;
-				for (uint32_t n = 0; n < first; n++)
-					m->is_taken[n] = true;
-				qr_buddy_init(&m->buddy, m->frames, nr_frames, first);
-				if (run_sequence(m, steps, SEQUENCE))
-					give_all(m);
-			} while (next_sequence(steps, STEP_ORDERS + 3));
-		}
-	}
+	for (uint32_t s = 0; s < MODEL_SYSTEMS; s++)
+		for (uint32_t nr = 1; nr <= 17; nr++)
+			for (uint32_t first = 0; first < nr && first < 3; first++)
+				every_sequence(m, &model_systems[s], nr, first, depth);
 	free(m);
+}
+
+static void random_steps(struct model *m, uint64_t *seed, uint32_t nr)
+{
+	uint32_t most = m->buddy.sizes[m->buddy.nr_orders - 1];
+	uint32_t nr_groups = m->buddy.groups != NULL ? 2 : 1;
+
+	for (uint32_t i = 0; i < nr; i++) {
+		uint64_t r = testport_random(seed);
+		uint32_t pick = (uint32_t)(r >> 8);
+		uint32_t span = (r & 64) != 0 && most >= 16 ? most / 16 : most;
+
+		if (m->nr_blocks > 0 && (r & 3) == 0)
+			model_give(m, pick % m->nr_blocks);
+		else if ((r & 31) == 1)
+			model_pick(m, m->first + pick % (m->nr_frames - m->first));
+		else
+			model_take(m, 1 + pick % span, (uint32_t)(r >> 40) % nr_groups);
+		model_check(m);
+	}
 }
 
 static void long_random_sequences(void **state)
 {
-	struct model *m = malloc(sizeof(*m));
+	struct model *m = new_model();
 	uint64_t seed = testport_seed();
 
 	(void)state;
-	assert_non_null(m);
-	for (uint32_t round = 0; round < 20; round++) {
-		uint32_t nr_frames =
-			1 + (uint32_t)(testport_random(&seed) % MODEL_FRAMES);
+	for (uint32_t round = 0; round < 21 * MODEL_SYSTEMS; round++) {
+		uint32_t nr = 1 + (uint32_t)(testport_random(&seed) % MODEL_FRAMES);
 
-		model_init(m, nr_frames, (uint32_t)(testport_random(&seed) % nr_frames));
-		for (uint32_t i = 0; i < 400; i++) {
-			uint64_t r = testport_random(&seed);
+		model_init(m, &model_systems[round % MODEL_SYSTEMS], nr,
+			   (uint32_t)(testport_random(&seed) % nr), (round & 1) != 0);
+		random_steps(m, &seed, 200);
+		model_give_all(m);
+	}
+	free(m);
+}
 
-			if (m->nr_blocks > 0 && (r & 3) == 0)
-				give(m, (uint32_t)(r >> 8) % m->nr_blocks);
-			else
-				take(m, (uint32_t)(r >> 8) % (QUIRE_ORDER_MAX + 1));
-			check(m);
+static void groups_keep_to_themselves(void **state)
+{
+	struct model *m = new_model();
+
+	(void)state;
+	for (uint32_t s = 0; s < MODEL_SYSTEMS; s++) {
+		uint32_t nr_here[QUIRE_GROUPS] = {0};
+
+		model_init(m, &model_systems[s], MODEL_FRAMES, 0, true);
+		qr_buddy_regroup(&m->buddy, QUIRE_GROUP_FRAMES, MODEL_FRAMES, 1);
+		for (uint32_t i = 0; i < 400; i++)
+			model_take(m, 1, i % 2);
+		for (uint32_t i = 0; i < 400; i++)
+			nr_here[i % 2] += m->blocks[i] / QUIRE_GROUP_FRAMES == i % 2;
+		/* A system whose one block spans both runs has to borrow. */
+		if (model_systems[s].ops == &qr_buddy_binary) {
+			assert_int_equal(nr_here[0], 200);
+			assert_int_equal(nr_here[1], 200);
 		}
-		give_all(m);
+		model_check(m);
+		model_give_all(m);
 	}
 	free(m);
 }
@@ -202,57 +171,107 @@ static void free_twice(void *arg)
 {
 	struct model *m = arg;
 
-	qr_buddy_free(&m->buddy, (quire_pfn){8}, 0);
-	qr_buddy_free(&m->buddy, (quire_pfn){8}, 0);
+	qr_buddy_free(&m->buddy, (quire_pfn){m->blocks[0]});
+	qr_buddy_free(&m->buddy, (quire_pfn){m->blocks[0]});
 }
 
-static void free_misaligned(void *arg)
+static void free_inside(void *arg)
 {
 	struct model *m = arg;
 
-	qr_buddy_free(&m->buddy, (quire_pfn){9}, 1);
+	qr_buddy_free(&m->buddy, (quire_pfn){m->blocks[0] + 1});
+}
+
+static void free_beyond(void *arg)
+{
+	struct model *m = arg;
+
+	qr_buddy_free(&m->buddy, (quire_pfn){m->nr_frames});
 }
 
 static void misuse_is_caught(void **state)
 {
-	struct model *m = malloc(sizeof(*m));
+	struct model *m = new_model();
 
 	(void)state;
-	assert_non_null(m);
-	model_init(m, 16, 0);
-	take(m, 3);
-	take(m, 3);
-	assert_true(testport_dies(free_misaligned, m));
-	assert_true(testport_dies(free_twice, m));
+	for (uint32_t s = 0; s < MODEL_SYSTEMS; s++) {
+		model_init(m, &model_systems[s], 16, 0, false);
+		model_take(m, 5, 0);
+		assert_true(testport_dies(free_inside, m));
+		assert_true(testport_dies(free_beyond, m));
+		assert_true(testport_dies(free_twice, m));
+	}
 	free(m);
+}
+
+static void expect(const struct model *m, const char *name)
+{
+	const char *wrong = qr_buddy_validate(&m->buddy);
+
+	assert_non_null(wrong);
+	assert_memory_equal(wrong, name, 2);
 }
 
 static void validate_sees_each_invariant_broken(void **state)
 {
-	struct model *m = malloc(sizeof(*m));
+	struct model *m = new_model();
 
 	(void)state;
-	assert_non_null(m);
-	model_init(m, 16, 0);
-	m->buddy.nr_free--;
-	assert_memory_equal(qr_buddy_validate(&m->buddy), "B3", 2);
+	for (uint32_t s = 0; s < MODEL_SYSTEMS; s++) {
+		model_init(m, &model_systems[s], 16, 0, false);
+		m->buddy.nr_free--;
+		expect(m, "B3");
 
-	model_init(m, 16, 0);
+		model_init(m, &model_systems[s], 16, 0, false);
+		m->buddy.filled[0] ^= 1;
+		expect(m, "B1");
+
+		model_init(m, &model_systems[s], 16, 0, false);
+		m->frames[5].use = QUIRE_FRAME_MAPPED;
+		expect(m, "F1");
+	}
+	model_init(m, &model_systems[0], 16, 0, false);
 	m->frames[0].order = 3;
-	assert_memory_equal(qr_buddy_validate(&m->buddy), "B1", 2);
+	expect(m, "B1");
 
-	model_init(m, 16, 0);
-	m->frames[5].use = QUIRE_FRAME_MAPPED;
-	assert_memory_equal(qr_buddy_validate(&m->buddy), "F1", 2);
+	/* A buddy that is free, and tags that name another one. */
+	for (uint32_t s = 1; s < MODEL_SYSTEMS; s++) {
+		struct quire_frame *frame;
 
-	/* Two blocks of order 0 that lie side by side. */
-	model_init(m, 1, 0);
-	m->frames[1] = (struct quire_frame){
-		.use = QUIRE_FRAME_FREE, .next = QUIRE_NO_FRAME, .prev = 0};
-	m->frames[0].next = 1;
-	m->buddy.nr_frames = 2;
-	m->buddy.nr_free = 2;
-	assert_memory_equal(qr_buddy_validate(&m->buddy), "B2", 2);
+		model_init(m, &model_systems[s], 13, 0, false);
+		model_take(m, 1, 0);
+		frame = &m->frames[m->blocks[0]];
+		frame->tag ^= 3;
+		expect(m, "B4");
+	}
+	free(m);
+}
+
+static void buddies_that_did_not_merge_are_seen(void **state)
+{
+	struct model *m = new_model();
+
+	(void)state;
+	for (uint32_t s = 0; s < MODEL_SYSTEMS; s++) {
+		uint32_t n;
+
+		/* A block of two is picked apart; then one of its frames is freed while
+		 * the other hides, so that they cannot merge. */
+		model_init(m, &model_systems[s], 2, 0, false);
+		model_pick(m, 0);
+		model_pick(m, 1);
+		n = m->blocks[1];
+		qr_buddy_free(&m->buddy, (quire_pfn){m->blocks[0]});
+		m->frames[n].use = QUIRE_FRAME_FREE;
+		m->frames[n].next = QUIRE_NO_FRAME;
+		m->frames[n].prev = m->blocks[0];
+		m->frames[n].group = 0;
+		m->buddy.nr_free++;
+		m->frames[n].order = m->frames[m->blocks[0]].order;
+		m->frames[m->blocks[0]].next = n;
+		if (model_systems[s].lag == 0)
+			expect(m, "B2");
+	}
 	free(m);
 }
 
@@ -261,8 +280,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_short_sequence_on_every_small_zone),
 		cmocka_unit_test(long_random_sequences),
+		cmocka_unit_test(groups_keep_to_themselves),
 		cmocka_unit_test(misuse_is_caught),
 		cmocka_unit_test(validate_sees_each_invariant_broken),
+		cmocka_unit_test(buddies_that_did_not_merge_are_seen),
 	};
 
 	return cmocka_run_group_tests_name("buddy", tests, NULL, NULL);

@@ -182,6 +182,91 @@ static void random_use_adds_up(void **state)
 	teardown(&f);
 }
 
+static void blocks_are_whole_and_counted(void **state)
+{
+	static const uint32_t caps[] = {0, QUIRE_PORT_COPIES};
+
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct fixture f;
+		quire_pfn slab, store;
+
+		setup(&f, caps[i]);
+		assert_true(qr_zone_alloc_block(&f.zone, QUIRE_FRAME_SLAB, 3,
+						QUIRE_ALLOC_ZERO, &slab));
+		assert_true(
+			qr_zone_alloc_block(&f.zone, QUIRE_FRAME_STORE, 5, 0, &store));
+		assert_null(qr_zone_validate(&f.zone));
+		assert_int_equal(slab.n % 8, 0);
+		assert_int_equal(store.n % 32, 0);
+		assert_int_equal(f.zone.counts[QUIRE_FRAME_SLAB], 8);
+		assert_int_equal(f.tp->stats.frames_table, 8);
+		assert_int_equal(f.tp->stats.frames_store, 32);
+		for (uint32_t n = 0; n < 8; n++)
+			assert_int_equal(
+				qr_zone_frame(&f.zone, (quire_pfn){slab.n + n})->use,
+				QUIRE_FRAME_SLAB);
+		qr_zone_free_block(&f.zone, slab, 3);
+		qr_zone_free_block(&f.zone, store, 5);
+		assert_int_equal(f.tp->nr_discarded, caps[i] != 0 ? 40 : 0);
+		teardown(&f);
+	}
+}
+
+/* Free frames on the warm list are of no use to a block until they merge. */
+static void a_block_is_made_of_warm_frames(void **state)
+{
+	struct fixture f;
+	quire_pfn pfn;
+
+	(void)state;
+	setup(&f, QUIRE_PORT_COPIES);
+	while (take(&f, QUIRE_FRAME_STORE, QUIRE_ALLOC_RESERVE))
+		;
+	while (f.nr_taken > NR_FRAMES / 2)
+		give(&f, f.nr_taken - 1);
+	while (qr_zone_alloc_block(&f.zone, QUIRE_FRAME_STORE, 6, QUIRE_ALLOC_RESERVE,
+				   &pfn))
+		qr_zone_frame(&f.zone, pfn)->owner = 1;
+	assert_int_equal(f.zone.nr_warm, 0);
+	assert_false(qr_zone_alloc_block(&f.zone, QUIRE_FRAME_STORE, 6, 0, &pfn));
+	for (uint32_t n = 0; n < NR_FRAMES; n++)
+		if (f.zone.frames[n].order == 6 &&
+		    f.zone.frames[n].use == QUIRE_FRAME_STORE)
+			qr_zone_free_block(&f.zone, (quire_pfn){n}, 6);
+	teardown(&f);
+}
+
+static void free_block_as_frame(void *arg)
+{
+	struct fixture *f = arg;
+
+	qr_zone_free(&f->zone, f->taken[0]);
+}
+
+static void free_inside_a_block(void *arg)
+{
+	struct fixture *f = arg;
+
+	qr_zone_free(&f->zone, (quire_pfn){f->taken[0].n + 1});
+}
+
+static void a_block_is_given_back_as_it_was_taken(void **state)
+{
+	static const enum quire_frame_use uses[] = {QUIRE_FRAME_SLAB, QUIRE_FRAME_STORE};
+	struct fixture f;
+
+	(void)state;
+	setup(&f, 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_true(qr_zone_alloc_block(&f.zone, uses[i], 2, 0, &f.taken[0]));
+		assert_true(testport_dies(free_block_as_frame, &f));
+		assert_true(testport_dies(free_inside_a_block, &f));
+		qr_zone_free_block(&f.zone, f.taken[0], 2);
+	}
+	teardown(&f);
+}
+
 static void free_twice(void *arg)
 {
 	struct fixture *f = arg;
@@ -211,6 +296,9 @@ int main(void)
 		cmocka_unit_test(warm_frames_are_discarded_before_they_are_mapped),
 		cmocka_unit_test(nothing_is_warm_where_frames_hold_the_pages),
 		cmocka_unit_test(random_use_adds_up),
+		cmocka_unit_test(blocks_are_whole_and_counted),
+		cmocka_unit_test(a_block_is_made_of_warm_frames),
+		cmocka_unit_test(a_block_is_given_back_as_it_was_taken),
 		cmocka_unit_test(double_free_stops_the_machine),
 	};
 

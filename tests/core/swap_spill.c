@@ -32,14 +32,14 @@ static void all_of_it_can_be_spilled(void **state)
 
 	(void)state;
 	put_many(m, 1000);
-	while (qr_swap_spill(&m->swap) == QUIRE_OK) {
+	while (qr_swap_spill(&m->swap, 1) == QUIRE_OK) {
 		nr++;
 		model_validate(m);
 		assert_int_equal(stats->extents_out, nr);
 		assert_int_equal(stats->swap_extents, nr);
 		assert_true(stats->swap_ns >= nr);
 	}
-	assert_int_equal(qr_swap_spill(&m->swap), QUIRE_INVALID);
+	assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_INVALID);
 	assert_int_equal(stats->stored_pages, 0);
 	assert_int_equal(stats->spilled_pages, 1000);
 	assert_int_equal(stats->frames_store, 0);
@@ -53,7 +53,7 @@ static void no_device_no_spill(void **state)
 
 	(void)state;
 	put_many(m, 100);
-	assert_int_equal(qr_swap_spill(&m->swap), QUIRE_INVALID);
+	assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_INVALID);
 	assert_int_equal(m->tp->nr_opens, 0);
 	model_delete(m);
 }
@@ -68,14 +68,14 @@ static void raw_pages_go_first_and_the_oldest_of_them(void **state)
 	for (uint32_t i = 0; i < 40; i++)
 		assert_int_equal(model_put(m, 1500), QUIRE_OK);
 	put_raw(m, 16);
-	assert_int_equal(qr_swap_spill(&m->swap), QUIRE_OK);
+	assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_OK);
 	for (uint32_t i = 0; i < m->nr; i++) {
 		qr_swap_get(&m->swap, m->pages[i].slot, buf, &place);
 		assert_int_equal(place.on_device, i >= 40 && i < 48);
 	}
-	assert_int_equal(qr_swap_spill(&m->swap), QUIRE_OK);
+	assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_OK);
 	assert_int_equal(m->swap.frames_raw, 0);
-	assert_int_equal(qr_swap_spill(&m->swap), QUIRE_OK);
+	assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_OK);
 	qr_swap_get(&m->swap, m->pages[0].slot, buf, &place);
 	assert_true(place.on_device);
 	model_delete(m);
@@ -90,7 +90,7 @@ static void an_extent_is_written_whole(void **state)
 	put_raw(m, 5);
 	model_drop(m, 1);
 	model_validate(m);
-	assert_int_equal(qr_swap_spill(&m->swap), QUIRE_OK);
+	assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_OK);
 	assert_int_equal(m->tp->port.swap_read(m->tp, 0, 0, extent, QUIRE_EXTENT_BYTES),
 			 QUIRE_OK);
 	model_check_all(m);
@@ -111,7 +111,7 @@ static void traffic(struct model *m, uint32_t nr)
 		else
 			model_drop(m, model_random_index(m));
 		if (status != QUIRE_OK || (r >> 16) % 16 == 0)
-			(void)qr_swap_spill(&m->swap);
+			(void)qr_swap_spill(&m->swap, 1);
 		if ((r >> 24) % 128 == 0)
 			(void)qr_swap_compact(&m->swap, 5);
 		if (m->nr > 0)
@@ -141,7 +141,7 @@ static void freed_extents_are_used_again(void **state)
 	(void)state;
 	for (uint32_t round = 0; round < 20; round++) {
 		put_raw(m, 160);
-		while (qr_swap_spill(&m->swap) == QUIRE_OK)
+		while (qr_swap_spill(&m->swap, 1) == QUIRE_OK)
 			;
 		assert_int_equal(m->tp->stats.swap_extents, 20);
 		model_check_all(m);
@@ -170,7 +170,7 @@ static void any_transfer_may_fail(void **state)
 			m->tp->fail_write_at = k;
 			m->tp->fail_status = kinds[kind];
 			put_many(m, 200);
-			while ((status = qr_swap_spill(&m->swap)) != QUIRE_INVALID) {
+			while ((status = qr_swap_spill(&m->swap, 1)) != QUIRE_INVALID) {
 				model_validate(m);
 				if (status == QUIRE_OK)
 					continue;
@@ -198,7 +198,7 @@ static void every_frame_may_be_the_one_that_is_missing(void **state)
 		for (uint32_t i = 0; i < 60; i++)
 			if (model_put(m, model_random_bytes(m)) != QUIRE_OK)
 				failed = true;
-		while ((status = qr_swap_spill(&m->swap)) == QUIRE_OK)
+		while ((status = qr_swap_spill(&m->swap, 1)) == QUIRE_OK)
 			model_validate(m);
 		/* With no frame left at all, not even a map is to be had. */
 		assert_true(status == QUIRE_INVALID || status == QUIRE_NO_MEMORY);
@@ -223,7 +223,7 @@ static void any_allocation_may_fail(void **state)
 		put_many(m, 200);
 		m->zone.fail_in = k;
 		failed = false;
-		while ((status = qr_swap_spill(&m->swap)) != QUIRE_INVALID) {
+		while ((status = qr_swap_spill(&m->swap, 1)) != QUIRE_INVALID) {
 			model_validate(m);
 			if (status == QUIRE_OK)
 				continue;
@@ -276,7 +276,7 @@ static void spill_meanwhile(uint32_t bytes, uint32_t nr, uint32_t nr_drops, bool
 	m->tp->during_write = act_meanwhile;
 	m->tp->during_arg = &w;
 	m->tp->fail_write_at = fails;
-	assert_int_equal(qr_swap_spill(&m->swap), fails ? QUIRE_IO : QUIRE_OK);
+	assert_int_equal(qr_swap_spill(&m->swap, 1), fails ? QUIRE_IO : QUIRE_OK);
 	assert_true(w.done);
 	model_validate(m);
 	model_check_all(m);
@@ -287,7 +287,7 @@ static void spill_meanwhile(uint32_t bytes, uint32_t nr, uint32_t nr_drops, bool
 		assert_int_equal(model_put(m, bytes), QUIRE_OK);
 	model_validate(m);
 	model_check_all(m);
-	while (qr_swap_spill(&m->swap) == QUIRE_OK)
+	while (qr_swap_spill(&m->swap, 1) == QUIRE_OK)
 		model_validate(m);
 	model_check_all(m);
 	model_delete(m);
@@ -315,7 +315,7 @@ static void a_full_area_makes_way_for_the_next(void **state)
 	m->tp->nr_extents = 3;
 	put_raw(m, 8 * 10);
 	for (uint32_t i = 0; i < 10; i++)
-		assert_int_equal(qr_swap_spill(&m->swap), QUIRE_OK);
+		assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_OK);
 	assert_int_equal(m->tp->nr_opens, 4);
 	model_validate(m);
 	model_check_all(m);
@@ -329,11 +329,11 @@ static void when_no_more_areas_are_to_be_had_nothing_is_lost(void **state)
 	(void)state;
 	m->tp->nr_extents = 2;
 	put_raw(m, 8 * 4);
-	assert_int_equal(qr_swap_spill(&m->swap), QUIRE_OK);
-	assert_int_equal(qr_swap_spill(&m->swap), QUIRE_OK);
+	assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_OK);
+	assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_OK);
 	m->tp->open_status = QUIRE_NO_SPACE;
 	for (uint32_t i = 0; i < 10; i++)
-		assert_int_equal(qr_swap_spill(&m->swap), QUIRE_NO_SPACE);
+		assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_NO_SPACE);
 	/* The port is not asked each time. */
 	assert_true(m->tp->nr_opens <= 3);
 	model_check_all(m);
@@ -342,7 +342,7 @@ static void when_no_more_areas_are_to_be_had_nothing_is_lost(void **state)
 	/* A page of an extent that dies with all its neighbours makes room. */
 	for (uint32_t i = 0; i < 8; i++)
 		model_drop(m, 7 - i);
-	assert_int_equal(qr_swap_spill(&m->swap), QUIRE_OK);
+	assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_OK);
 	model_delete(m);
 }
 
@@ -355,11 +355,11 @@ static void a_device_with_no_space_is_asked_again_later(void **state)
 	put_raw(m, 8);
 	m->tp->fail_write_at = 1;
 	m->tp->fail_status = QUIRE_NO_SPACE;
-	assert_int_equal(qr_swap_spill(&m->swap), QUIRE_NO_SPACE);
+	assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_NO_SPACE);
 	m->tp->open_status = QUIRE_NO_SPACE;
-	assert_int_equal(qr_swap_spill(&m->swap), QUIRE_NO_SPACE);
+	assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_NO_SPACE);
 	for (uint32_t i = 0; status != QUIRE_OK && i <= ROUND; i++) {
-		status = qr_swap_spill(&m->swap);
+		status = qr_swap_spill(&m->swap, 1);
 		assert_true(status == QUIRE_OK || m->tp->nr_writes == 1);
 	}
 	assert_int_equal(status, QUIRE_OK);
@@ -375,7 +375,7 @@ static void sealed_areas_are_read_and_not_written(void **state)
 	(void)state;
 	put_raw(m, 8 * 4);
 	for (uint32_t i = 0; i < 4; i++)
-		assert_int_equal(qr_swap_spill(&m->swap), QUIRE_OK);
+		assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_OK);
 	qr_swap_seal(&m->swap);
 	m->tp->areas[0].is_shared = true;
 
@@ -385,7 +385,7 @@ static void sealed_areas_are_read_and_not_written(void **state)
 	model_validate(m);
 	put_raw(m, 8 * 3 * ROUND / 2);
 	for (uint32_t i = 0; i < 3 * ROUND / 2; i++)
-		assert_int_equal(qr_swap_spill(&m->swap), QUIRE_OK);
+		assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_OK);
 	assert_int_equal(m->tp->nr_opens, 2);
 	assert_int_equal(m->swap.areas[0].nr_used, 3);
 	assert_true(m->tp->nr_sole >= 1 && m->tp->nr_sole <= 2);
@@ -395,7 +395,7 @@ static void sealed_areas_are_read_and_not_written(void **state)
 	m->tp->areas[0].is_shared = false;
 	put_raw(m, 8 * ROUND);
 	for (uint32_t i = 0; i < ROUND; i++)
-		assert_int_equal(qr_swap_spill(&m->swap), QUIRE_OK);
+		assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_OK);
 	assert_true(m->swap.areas[0].nr_used > 3);
 	model_validate(m);
 	model_check_all(m);
@@ -413,7 +413,7 @@ static void a_vast_device_costs_nothing(void **state)
 	put_raw(m, 8 * 10);
 	before = m->tp->stats.frames_table;
 	for (uint32_t i = 0; i < 10; i++)
-		assert_int_equal(qr_swap_spill(&m->swap), QUIRE_OK);
+		assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_OK);
 	assert_int_equal(m->tp->stats.frames_table, before + 2);
 	model_check_all(m);
 	model_delete(m);
@@ -445,7 +445,7 @@ static void destroy_gives_all_back(void **state)
 	(void)state;
 	put_many(m, 1000);
 	for (uint32_t i = 0; i < 20; i++)
-		assert_int_equal(qr_swap_spill(&m->swap), QUIRE_OK);
+		assert_int_equal(qr_swap_spill(&m->swap, 1), QUIRE_OK);
 	qr_swap_destroy(&m->swap);
 	m->nr = 0;
 	for (uint32_t i = 0; i < TESTPORT_AREAS; i++)

@@ -87,7 +87,7 @@ static void spill(struct worker *w)
 	enum quire_status status;
 
 	qr_lock(&w->m->lock);
-	status = qr_swap_spill(&w->m->swap);
+	status = qr_swap_spill(&w->m->swap, QUIRE_TRANSFER_EXTENTS);
 	qr_unlock(&w->m->lock);
 	if (status == QUIRE_CORRUPT)
 		w->nr_wrong++;
@@ -167,7 +167,7 @@ static void *spill_second(void *arg)
 	struct second *s = arg;
 
 	qr_lock(&s->m->lock);
-	s->status = qr_swap_spill(&s->m->swap);
+	s->status = qr_swap_spill(&s->m->swap, 1);
 	qr_unlock(&s->m->lock);
 	return NULL;
 }
@@ -202,7 +202,7 @@ static void spill_while_opening(enum quire_status open_status)
 	m->tp->during_open = start_second;
 	m->tp->during_arg = &s;
 	m->tp->open_status = open_status;
-	status = qr_swap_spill(&m->swap);
+	status = qr_swap_spill(&m->swap, 1);
 	qr_unlock(&m->lock);
 	assert_int_equal(pthread_join(s.thread, NULL), 0);
 	qr_lock(&m->lock);

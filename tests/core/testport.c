@@ -13,9 +13,11 @@
 #define DISCARDED 0xa5
 
 static jmp_buf *escape;
+static char last_words[256];
 
 static __attribute__((noreturn)) void die(const char *where, const char *why)
 {
+	(void)snprintf(last_words, sizeof(last_words), "%s: %s", where, why);
 	if (escape != NULL)
 		longjmp(*escape, 1);
 	fprintf(stderr, "%s: %s\n", where, why);
@@ -45,6 +47,11 @@ bool testport_dies(void (*action)(void *arg), void *arg)
 	}
 	escape = NULL;
 	return died;
+}
+
+const char *testport_last_words(void)
+{
+	return last_words;
 }
 
 static void discard(void *ctx, const quire_pfn *pfns, uint32_t nr)
@@ -99,20 +106,32 @@ static void extent_write(struct testport *tp, uint32_t area, uint64_t extent,
 		       QUIRE_PAGE_BYTES);
 }
 
+static void extents_write(struct testport *tp, uint32_t area, uint64_t extent,
+			  const quire_pfn *pfns, uint32_t nr)
+{
+	for (; nr > QUIRE_EXTENT_FRAMES; nr -= QUIRE_EXTENT_FRAMES) {
+		extent_write(tp, area, extent++, pfns, QUIRE_EXTENT_FRAMES);
+		pfns += QUIRE_EXTENT_FRAMES;
+	}
+	extent_write(tp, area, extent, pfns, nr);
+}
+
 static enum quire_status swap_write(void *ctx, uint32_t area, uint64_t extent,
 				    const quire_pfn *pfns, uint32_t nr)
 {
 	struct testport *tp = ctx;
 	enum quire_status status = QUIRE_OK;
+	uint64_t last;
 
 	pthread_mutex_lock(&tp->mutex);
 	QUIRE_ASSERT(area < TESTPORT_AREAS && tp->areas[area].is_open);
-	QUIRE_ASSERT(extent < tp->nr_extents && extent < TESTPORT_EXTENTS);
-	QUIRE_ASSERT(nr >= 1 && nr <= QUIRE_EXTENT_FRAMES);
+	QUIRE_ASSERT(nr >= 1 && nr <= QUIRE_TRANSFER_FRAMES);
+	last = extent + (nr - 1) / QUIRE_EXTENT_FRAMES;
+	QUIRE_ASSERT(last < tp->nr_extents && last < TESTPORT_EXTENTS);
 	if (write_fails(tp))
 		status = tp->fail_status;
 	else
-		extent_write(tp, area, extent, pfns, nr);
+		extents_write(tp, area, extent, pfns, nr);
 	pthread_mutex_unlock(&tp->mutex);
 	if (tp->during_write != NULL)
 		tp->during_write(tp->during_arg);

@@ -43,6 +43,8 @@ void testport_delete(struct testport *tp);
 
 /* Whether action(arg) panics, or fails an assertion. */
 bool testport_dies(void (*action)(void *arg), void *arg);
+/* What it panicked with. */
+const char *testport_last_words(void);
 
 /* A generator whose numbers depend on the seed alone.  (Steele et al., SplitMix64.) */
 static inline uint64_t testport_random(uint64_t *seed)

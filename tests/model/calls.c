@@ -113,12 +113,15 @@ void driver_mmap(struct driver *d)
 	quire_vaddr hint =
 		has_hint ? flat_va(&d->flat, call.range.first) : (quire_vaddr){0};
 	bool is_foreign = (call.flags & QUIRE_MAP_FOREIGN) != 0;
+	bool locks =
+		!is_foreign && (d->locks_future || (call.flags & QUIRE_MAP_LOCKED) != 0);
 	enum quire_status status, expected = mmap_outcome(d, &call);
 	quire_vaddr out;
 
 	status = quire_mmap(d->rig->q, hint, bytes_of(d, call.range.nr), call.prot,
 			    call.flags, call.align, &out);
-	if (is_lacking(d, status))
+	/* Locking may be refused, as mlock. */
+	if (is_lacking(d, status) || (status == QUIRE_NO_MEMORY && locks))
 		return;
 	if (status == QUIRE_NO_MEMORY && expected == QUIRE_OK && !is_exact(&call) &&
 	    !flat_has_gap(&d->flat, searched_pages(&call), QUIRE_PAGE_BYTES))
@@ -133,8 +136,7 @@ void driver_mmap(struct driver *d)
 		 (struct flat_page){
 			 .kind = is_foreign ? FLAT_FOREIGN : FLAT_OURS,
 			 .prot = (uint8_t)call.prot,
-			 .locked = !is_foreign && (d->locks_future ||
-						   (call.flags & QUIRE_MAP_LOCKED) != 0),
+			 .locked = locks,
 		 });
 }
 
@@ -241,7 +243,8 @@ void driver_brk(struct driver *d)
 	    (new > old && !flat_is_all(&d->flat, old, new - old, FLAT_FOREIGN)))
 		expected = QUIRE_NO_MEMORY;
 	status = quire_brk(d->rig->q, want, &out);
-	if (is_lacking(d, status))
+	if (is_lacking(d, status) ||
+	    (status == QUIRE_NO_MEMORY && new > old && d->locks_future))
 		return;
 	expect(d, "brk", status, expected);
 	if (status != QUIRE_OK)

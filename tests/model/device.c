@@ -9,7 +9,7 @@ void driver_forget_pins(struct driver *d, uint32_t first, uint32_t nr)
 	for (uint32_t i = d->nr_pins; i-- > 0;) {
 		if (d->pins[i] < first || d->pins[i] >= first + nr)
 			continue;
-		qr_soft_unpin(d->rig->soft, flat_va(&d->flat, d->pins[i]));
+		ground_unpin(d->rig->ground, flat_va(&d->flat, d->pins[i]));
 		d->pins[i] = d->pins[--d->nr_pins];
 	}
 }
@@ -25,7 +25,7 @@ void driver_pin(struct driver *d)
 	if (d->nr_pins == DRIVER_PINS || d->flat.pages[page].kind != FLAT_OURS ||
 	    d->flat.pages[page].may_be_zero)
 		return;
-	if (qr_soft_pin(d->rig->soft, flat_va(&d->flat, page)))
+	if (ground_pin(d->rig->ground, flat_va(&d->flat, page)))
 		d->pins[d->nr_pins++] = page;
 }
 
@@ -39,9 +39,9 @@ void driver_device_store(struct driver *d)
 	page = d->pins[source_below(d->source, d->nr_pins)];
 	offset = source_below(d->source, QUIRE_PAGE_BYTES - sizeof(bytes));
 	memset(bytes, (int)source_below(d->source, 256), sizeof(bytes));
-	qr_soft_device_store(d->rig->soft,
-			     (quire_vaddr){flat_va(&d->flat, page).a + offset}, bytes,
-			     sizeof(bytes));
+	ground_device_store(d->rig->ground,
+			    (quire_vaddr){flat_va(&d->flat, page).a + offset}, bytes,
+			    sizeof(bytes));
 	memcpy(flat_bytes(&d->flat, page) + offset, bytes, sizeof(bytes));
 }
 

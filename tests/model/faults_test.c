@@ -34,14 +34,14 @@ struct fault_case {
 
 static const struct fault_case cases[] = {
 	{"a frame", RIG_FRAME, false},
-	{"fill", QR_SOFT_FILL, false},
-	{"look", QR_SOFT_LOOK, true},
-	{"area_set", QR_SOFT_AREA_SET, false},
-	{"opening a disk", QR_SOFT_OPEN, false},
-	{"a write", QR_SOFT_WRITE, false},
-	{"room on the disk", QR_SOFT_FULL, false},
-	{"a read", QR_SOFT_READ, false},
-	{"bits that are read", QR_SOFT_FLIP, false},
+	{"fill", GROUND_FILL, false},
+	{"look", GROUND_LOOK, true},
+	{"area_set", GROUND_AREA_SET, false},
+	{"opening a disk", GROUND_OPEN, false},
+	{"a write", GROUND_WRITE, false},
+	{"room on the disk", GROUND_FULL, false},
+	{"a read", GROUND_READ, false},
+	{"bits that are read", GROUND_FLIP, false},
 	{"bytes that are expanded", RIG_EXPAND, false},
 };
 
@@ -66,7 +66,7 @@ static struct rig_config config_of(uint32_t fail, bool copies, uint64_t seed)
 /* A disk is opened once, while the machine fills up. */
 static uint32_t steps_before(const struct rig_config *config)
 {
-	return config->fail == QR_SOFT_OPEN ? 0 : config->steps;
+	return config->fail == GROUND_OPEN ? 0 : config->steps;
 }
 
 static uint32_t steps_after(const struct rig_config *config)

@@ -16,7 +16,7 @@ static _Noreturn void run_child(struct driver *d)
 {
 	d->is_child = true;
 	d->nr_pins = d->nr_children = 0;
-	qr_soft_fork_child(d->rig->soft);
+	ground_fork_child(d->rig->ground);
 	quire_fork_resume(d->rig->q, true);
 	rig_validate(d->rig);
 	if (source_one_in(d->source, 2))
@@ -31,12 +31,13 @@ void driver_fork(struct driver *d)
 {
 	pid_t child;
 
-	if (d->is_shared || d->is_child || d->nr_children == CHILDREN_MAX ||
-	    d->rig->config.fail != RIG_NONE || !source_one_in(d->source, 4))
+	if (!ground_can_fork() || d->is_shared || d->is_child ||
+	    d->nr_children == CHILDREN_MAX || d->rig->config.fail != RIG_NONE ||
+	    !source_one_in(d->source, 4))
 		return;
 	driver_forget_pins(d, 0, d->flat.nr_pages);
 	quire_fork_prepare(d->rig->q);
-	qr_soft_fork_prepare(d->rig->soft);
+	ground_fork_prepare(d->rig->ground);
 	child = fork();
 	if (child < 0)
 		rig_fail(d->rig, "fork: the host refuses");

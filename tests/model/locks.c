@@ -64,7 +64,8 @@ void driver_mlock_all(struct driver *d)
 	status = quire_mlock_all(d->rig->q, current, future);
 	if (status != QUIRE_OK && status != QUIRE_NO_MEMORY)
 		rig_fail(d->rig, "mlock_all: status %d", (int)status);
-	d->locks_future = future;
+	if (status == QUIRE_OK)
+		d->locks_future = future;
 	read_locked(d);
 	if (status == QUIRE_OK && (current || !future) &&
 	    flat_count(&d->flat, FLAT_OURS, true) !=

@@ -86,8 +86,7 @@ static bool is_there(const struct driver *d, uint32_t page)
 /* The old place goes; only where the ground refuses that may it stay, empty. */
 static void leave(struct driver *d, uint32_t from, uint32_t nr)
 {
-	bool refused =
-		d->rig->config.fail == QR_SOFT_AREA_SET && rig_failures(d->rig) > 0;
+	bool refused = d->rig->config.fail == GROUND_AREA_SET && rig_failures(d->rig) > 0;
 
 	for (uint32_t page = from; page < from + nr; page++)
 		if (!refused || !is_there(d, page))
@@ -128,6 +127,7 @@ void driver_mremap(struct driver *d)
 	struct remap_call call = choose_remap(d);
 	enum quire_status status, expected = outcome(d, &call);
 	quire_vaddr out = {0};
+	bool locks = d->flat.pages[call.from].locked;
 	uint32_t to;
 
 	/* A move copies what the ground holds; a device would write to the old place. */
@@ -136,7 +136,8 @@ void driver_mremap(struct driver *d)
 			      (uint64_t)call.old_nr << QUIRE_PAGE_SHIFT,
 			      (uint64_t)call.new_nr << QUIRE_PAGE_SHIFT, call.flags,
 			      flat_va(&d->flat, call.to), &out);
-	if (status == QUIRE_NO_MEMORY && driver_may_lack(d))
+	/* Locking may be refused, as mlock. */
+	if (status == QUIRE_NO_MEMORY && (driver_may_lack(d) || locks))
 		return;
 	if (status != expected)
 		rig_fail(d->rig, "mremap: status %d, the model says %d", (int)status,

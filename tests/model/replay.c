@@ -11,18 +11,16 @@
 static const char *const swap_names[] = {"none", "ram", "file"};
 
 static const char *const site_names[] = {
-	[QR_SOFT_FILL] = "fill",
-	[QR_SOFT_LOOK] = "look",
-	[QR_SOFT_AREA_SET] = "area_set",
-	[QR_SOFT_OPEN] = "open",
-	[QR_SOFT_WRITE] = "write",
-	[QR_SOFT_FULL] = "full",
-	[QR_SOFT_READ] = "read",
-	[QR_SOFT_FLIP] = "flip",
-	[RIG_FRAME] = "frame",
-	[RIG_EXPAND] = "expand",
-	[RIG_NONE] = "none",
+	[GROUND_FILL] = "fill",	 [GROUND_LOOK] = "look",   [GROUND_AREA_SET] = "area_set",
+	[GROUND_OPEN] = "open",	 [GROUND_WRITE] = "write", [GROUND_FULL] = "full",
+	[GROUND_READ] = "read",	 [GROUND_FLIP] = "flip",   [RIG_FRAME] = "frame",
+	[RIG_EXPAND] = "expand", [RIG_NONE] = "none",
 };
+
+const char *rig_site_name(uint32_t site)
+{
+	return site_names[site];
+}
 
 /* Of the run under way, for the handler of SIGABRT. */
 static char current[320];
@@ -45,8 +43,8 @@ void rig_watch(const struct rig_config *config)
 	snprintf(current, sizeof(current),
 		 "%s:swap=%s:frames=%u:store=%u:lanes=%u:disk=%u:room=%u:seed=%llu:"
 		 "steps=%u:fail=%s:nth=%llu",
-		 config->copies ? "copies" : "plain", swap_names[config->swap],
-		 config->frames, config->store, config->lanes, config->disk, config->room,
+		 ground_name(config), swap_names[config->swap], config->frames,
+		 config->store, config->lanes, config->disk, config->room,
 		 (unsigned long long)config->seed, config->steps,
 		 site_names[config->fail], (unsigned long long)config->nth);
 	signal(SIGABRT, print_current);
@@ -69,20 +67,29 @@ bool rig_parse(const char *text, struct rig_config *config)
 	unsigned long long seed, nth;
 
 	if (sscanf(text,
-		   "%15[a-z]:swap=%15[a-z]:frames=%u:store=%u:lanes=%u:disk=%u:room=%u:"
+		   "%15[a-z_]:swap=%15[a-z]:frames=%u:store=%u:lanes=%u:disk=%u:room=%u:"
 		   "seed=%llu:steps=%u:fail=%15[a-z_]:nth=%llu",
 		   ground, swap, &config->frames, &config->store, &config->lanes,
 		   &config->disk, &config->room, &seed, &config->steps, fail, &nth) != 11)
 		return false;
-	config->copies = strcmp(ground, "copies") == 0;
 	config->swap = number_of(swap_names, 3, swap);
 	config->fail = number_of(site_names, RIG_NONE + 1, fail);
 	config->seed = seed;
 	config->nth = nth;
-	return config->swap < 3 && config->fail <= RIG_NONE;
+	return ground_named(ground, config) && config->swap < 3 &&
+	       config->fail <= RIG_NONE;
 }
 
 const char *rig_replay(int argc, char **argv)
 {
 	return argc > 1 ? argv[1] : getenv("QUIRE_REPLAY");
+}
+
+bool rig_skips(void)
+{
+	const char *missing = ground_missing();
+
+	if (missing != NULL)
+		fprintf(stderr, "skip: this host lacks %s\n", missing);
+	return missing != NULL;
 }

@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WINDOW_START 0x100000000ull
 /* A few times what fits into the frames; the break gets a sixteenth. */
 #define WINDOW_PAGES 8192u
-#define NR_DISKS     8u
+
+bool rig_has_writer(const struct rig_config *config)
+{
+	return config->swap == QUIRE_SWAP_FILE && config->lanes > 1 && config->store != 0;
+}
 
 static struct quire_config machine_config(struct rig *rig)
 {
@@ -21,7 +24,8 @@ static struct quire_config machine_config(struct rig *rig)
 		.codec = break_codec(),
 		.swap = (enum quire_swap_mode)rig->config.swap,
 		.store_bytes = (uint64_t)rig->config.store << QUIRE_PAGE_SHIFT,
-		.nr_lanes = rig->config.lanes,
+		.nr_lanes = ground_lanes(&rig->config),
+		.has_writer = rig_has_writer(&rig->config),
 		.stats = &rig->stats,
 	};
 }
@@ -41,31 +45,20 @@ static void find_break(struct rig *rig)
 bool rig_open(struct rig *rig, const struct rig_config *config)
 {
 	struct quire_config machine;
-	struct qr_soft_config soft = {
-		.copies = config->copies,
-		.alone = config->lanes == 1,
-		.nr_cpus = config->lanes,
-		.window = {{WINDOW_START},
-			   {WINDOW_START + ((uint64_t)WINDOW_PAGES << QUIRE_PAGE_SHIFT)}},
-		.nr_disks = NR_DISKS,
-		.disk_extents = config->disk,
-		.disk_room = config->room,
-		/* Runs that fail on purpose are forked off one that stands ready. */
-		.disks_are_copied = config->fail != RIG_NONE,
-	};
+	uint32_t nr_frames;
 
-	*rig = (struct rig){
-		.config = *config, .base = WINDOW_START, .nr_pages = WINDOW_PAGES};
+	*rig = (struct rig){.config = *config, .nr_pages = WINDOW_PAGES};
 	rig_watch(config);
 	break_reset();
 	machine = machine_config(rig);
-	soft.nr_frames = quire_frames_least(&machine) + config->frames;
-	rig->soft = qr_soft_new(&soft);
-	if (rig->soft == NULL)
+	nr_frames = quire_frames_least(&machine) + config->frames;
+	rig->ground = ground_open(config, nr_frames, WINDOW_PAGES);
+	if (rig->ground == NULL)
 		rig_fail(rig, "the host has no memory for the ground");
-	if (quire_open(&rig->q, qr_soft_port(rig->soft), &machine) != QUIRE_OK)
+	rig->base = ground_port(rig->ground)->window.start.a;
+	if (quire_open(&rig->q, ground_port(rig->ground), &machine) != QUIRE_OK)
 		rig_fail(rig, "quire_open");
-	qr_soft_attach(rig->soft, rig->q);
+	ground_attach(rig->ground, rig->q);
 	find_break(rig);
 	rig->frames_free = rig->stats.frames_free;
 	return true;
@@ -90,18 +83,25 @@ void rig_close(struct rig *rig)
 	    stats->touched_pages != 0 || stats->mapped_bytes != 0 ||
 	    stats->locked_bytes != 0)
 		rig_fail(rig, "the account of an empty machine is not empty");
+	ground_detach(rig->ground);
 	quire_close(rig->q);
 	if (stats->frames_free + stats->frames_meta != stats->nr_frames)
 		rig_fail(rig, "frames are in use after quire_close");
-	qr_soft_destroy(rig->soft);
+	ground_close(rig->ground);
+}
+
+static void fail_ground(struct rig *rig, uint64_t nth)
+{
+	if (!ground_fail(rig->ground, (enum ground_site)rig->config.fail, nth))
+		rig_fail(rig, "this ground has no such failure");
 }
 
 void rig_arm(struct rig *rig)
 {
 	const struct rig_config *config = &rig->config;
 
-	if (config->fail < QR_SOFT_SITES)
-		qr_soft_fail(rig->soft, (enum qr_soft_site)config->fail, config->nth, 1);
+	if (config->fail < GROUND_SITES)
+		fail_ground(rig, config->nth);
 	else if (config->fail == RIG_FRAME)
 		break_frame_at(config->nth);
 	else if (config->fail == RIG_EXPAND)
@@ -110,22 +110,22 @@ void rig_arm(struct rig *rig)
 
 void rig_disarm(struct rig *rig)
 {
-	if (rig->config.fail < QR_SOFT_SITES)
-		qr_soft_fail(rig->soft, (enum qr_soft_site)rig->config.fail, 0, 0);
+	if (rig->config.fail < GROUND_SITES)
+		fail_ground(rig, 0);
 	break_disarm();
 }
 
 uint64_t rig_failures(struct rig *rig)
 {
-	if (rig->config.fail < QR_SOFT_SITES)
-		return qr_soft_failed(rig->soft, (enum qr_soft_site)rig->config.fail);
+	if (rig->config.fail < GROUND_SITES)
+		return ground_failed(rig->ground, (enum ground_site)rig->config.fail);
 	return break_failures();
 }
 
 static void check_account(struct rig *rig)
 {
 	const struct quire_stats *s = &rig->stats;
-	uint64_t mapped = qr_soft_mapped(rig->soft);
+	uint64_t mapped = ground_mapped(rig->ground);
 
 	if (s->nr_frames != s->frames_free + s->frames_mapped + s->frames_store +
 				    s->frames_table + s->frames_meta)
@@ -141,13 +141,15 @@ void rig_validate(struct rig *rig)
 	const char *wrong;
 	char text[160];
 
+	ground_hold(rig->ground);
 	wrong = quire_validate(rig->q);
 	if (wrong != NULL)
 		rig_fail(rig, "the core says: %s", wrong);
-	wrong = qr_soft_validate(rig->soft, text, sizeof(text));
+	wrong = ground_validate(rig->ground, text, sizeof(text));
 	if (wrong != NULL)
 		rig_fail(rig, "the ground says: %s", wrong);
 	check_account(rig);
+	ground_let_go(rig->ground);
 }
 
 void rig_fail(const struct rig *rig, const char *format, ...)

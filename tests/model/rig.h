@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rig.h - a machine on the software ground, ready to be driven and to be made to fail.
+/* rig.h - a machine on its ground, ready to be driven and to be made to fail.
  *
  * What a run depends on is in struct rig_config, and has a text form, the *replay id*:
  *
@@ -7,23 +7,25 @@
  *	fail=read:nth=12
  *
  * It is printed when a run fails.  A test program that is given one, as its argument or
- * in QUIRE_REPLAY, repeats that run alone.
+ * in QUIRE_REPLAY, repeats that run alone: the same choices, and on the software machine
+ * with one lane the same in every step.
  */
 #ifndef QUIRE_TESTS_MODEL_RIG_H
 #define QUIRE_TESTS_MODEL_RIG_H
 
-#include "ports/soft/soft.h"
 #include "quire/quire.h"
+#include "tests/model/ground.h"
 
 /* What fails in a run: a site of the ground, or one of these. */
 enum rig_site {
-	RIG_FRAME = QR_SOFT_SITES, /* a frame is not to be had */
-	RIG_EXPAND,		   /* stored bytes do not expand */
+	RIG_FRAME = GROUND_SITES, /* a frame is not to be had */
+	RIG_EXPAND,		  /* stored bytes do not expand */
 	RIG_NONE,
 };
 
 struct rig_config {
-	bool copies;
+	bool copies;	 /* a port with QUIRE_PORT_COPIES */
+	uint32_t kind;	 /* of a ground that has several */
 	uint32_t swap;	 /* enum quire_swap_mode */
 	uint32_t frames; /* above the least */
 	uint32_t store;	 /* pages; 0: by what pays */
@@ -32,13 +34,13 @@ struct rig_config {
 	uint32_t room; /* extents that the disk really has; 0: all */
 	uint64_t seed;
 	uint32_t steps;
-	uint32_t fail; /* enum rig_site, or enum qr_soft_site */
+	uint32_t fail; /* enum rig_site, or enum ground_site */
 	uint64_t nth;
 };
 
 struct rig {
 	struct rig_config config;
-	struct qr_soft *soft;
+	struct ground *ground;
 	struct quire *q;
 	struct quire_stats stats;
 	uint64_t frames_free; /* once it was built */
@@ -47,6 +49,9 @@ struct rig {
 	uint32_t brk_pages;   /* at its start, kept for the break */
 };
 
+/* Whether the machine leaves writing to a thread that calls quire_write_back(); whoever runs
+ * several CPUs provides it. */
+bool rig_has_writer(const struct rig_config *config);
 /* False: too few frames could be had, because of what was made to fail. */
 bool rig_open(struct rig *rig, const struct rig_config *config);
 /* Every area is gone by now: all frames and extents are free again. */
@@ -65,8 +70,13 @@ void rig_fail(const struct rig *rig, const char *format, ...)
 
 /* Prints the replay id of the run under way when the program is stopped. */
 void rig_watch(const struct rig_config *config);
+/* What fails, as a replay id has it. */
+const char *rig_site_name(uint32_t site);
 bool rig_parse(const char *text, struct rig_config *config);
 /* The replay id that the program was given, or NULL. */
 const char *rig_replay(int argc, char **argv);
+/* Whether this host lacks what the ground needs; says what.  The test then exits with
+ * 77. */
+bool rig_skips(void);
 
 #endif

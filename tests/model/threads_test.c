@@ -62,14 +62,15 @@ static void touch_common(struct worker *w)
 	uint32_t page = source_below(&w->source, COMMON_PAGES);
 	uint32_t slot = source_below(&w->source, 64);
 	unsigned char seen, new = (unsigned char)source_below(&w->source, 256);
+	size_t done;
 	quire_vaddr va = place(w, page, slot);
 
-	if (!was_done(w, qr_soft_load(w->rig->soft, w->cpu, va, &seen, 1)))
+	if (!was_done(w, ground_load(w->rig->ground, w->cpu, va, &seen, 1)))
 		return;
 	if (seen != w->mine[page][slot])
 		rig_fail(w->rig, "common page %u, CPU %u: a write was lost: %#x for %#x",
 			 page, w->cpu, seen, w->mine[page][slot]);
-	if (was_done(w, qr_soft_store(w->rig->soft, w->cpu, va, &new, 1)))
+	if (was_done(w, ground_store(w->rig->ground, w->cpu, va, &new, 1, &done)))
 		w->mine[page][slot] = new;
 }
 
@@ -95,8 +96,19 @@ static void map_common(struct rig *rig, quire_vaddr at)
 		rig_fail(rig, "the common area cannot be made");
 }
 
+static void *write_back(void *arg)
+{
+	struct rig *rig = arg;
+
+	while (quire_write_back(rig->q))
+		continue;
+	return NULL;
+}
+
 static void run_one(const struct rig_config *config)
 {
+	bool has_writer = rig_has_writer(config);
+	pthread_t writer;
 	static struct worker workers[THREADS_MAX];
 	uint32_t share, first;
 	quire_vaddr common;
@@ -108,6 +120,8 @@ static void run_one(const struct rig_config *config)
 	share = (rig.nr_pages - first) / config->lanes;
 	common = (quire_vaddr){rig.base + (uint64_t)rig.brk_pages * QUIRE_PAGE_BYTES};
 	map_common(&rig, common);
+	if (has_writer)
+		assert_int_equal(pthread_create(&writer, NULL, write_back, &rig), 0);
 	for (uint32_t i = 0; i < config->lanes; i++) {
 		struct worker *w = &workers[i];
 
@@ -122,6 +136,10 @@ static void run_one(const struct rig_config *config)
 	}
 	for (uint32_t i = 0; i < config->lanes; i++)
 		pthread_join(workers[i].thread, NULL);
+	if (has_writer) {
+		quire_stop_writing(rig.q);
+		pthread_join(writer, NULL);
+	}
 	rig_validate(&rig);
 	for (uint32_t i = 0; i < config->lanes; i++)
 		driver_finish(&workers[i].driver);
@@ -147,7 +165,8 @@ static void run_row(void **state)
 
 static bool is_wanted(const struct rig_config *row, const char *ground)
 {
-	return ground == NULL || row->copies == (strcmp(ground, "copies") == 0);
+	return ground_takes(row) &&
+	       (ground == NULL || row->copies == (strcmp(ground, "copies") == 0));
 }
 
 /* An argument is the ground to stay on, "copies" or "plain", or a replay id. */
@@ -160,6 +179,8 @@ int main(int argc, char **argv)
 	struct rig_config config;
 	uint32_t nr = 0;
 
+	if (rig_skips())
+		return 77;
 	if (text != NULL && strchr(text, ':') == NULL) {
 		ground = text;
 		text = NULL;

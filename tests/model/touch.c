@@ -68,8 +68,8 @@ static void compare(struct driver *d, uint32_t page, const unsigned char *seen)
 void driver_check_page(struct driver *d, uint32_t page)
 {
 	unsigned char seen[QUIRE_PAGE_BYTES];
-	enum quire_status status = qr_soft_load(
-		d->rig->soft, d->cpu, flat_va(&d->flat, page), seen, sizeof(seen));
+	enum quire_status status = ground_load(
+		d->rig->ground, d->cpu, flat_va(&d->flat, page), seen, sizeof(seen));
 
 	if (was_done(d, page, false, status))
 		compare(d, page, seen);
@@ -88,6 +88,7 @@ static void store(struct driver *d, uint32_t page, uint32_t offset,
 	struct flat_page *at = &d->flat.pages[page];
 	quire_vaddr va = {flat_va(&d->flat, page).a + offset};
 	enum quire_status status;
+	size_t done;
 
 	/* A store to a page that may have become zero has to know which it was. */
 	if (at->may_be_zero && may_access(at, true)) {
@@ -95,10 +96,10 @@ static void store(struct driver *d, uint32_t page, uint32_t offset,
 		if (at->bytes != NULL && at->may_be_zero && nr < QUIRE_PAGE_BYTES)
 			return;
 	}
-	status = qr_soft_store(d->rig->soft, d->cpu, va, bytes, nr);
-	if (!was_done(d, page, true, status))
+	status = ground_store(d->rig->ground, d->cpu, va, bytes, nr, &done);
+	if (!was_done(d, page, true, status) && done == 0)
 		return;
-	memcpy(flat_bytes(&d->flat, page) + offset, bytes, nr);
+	memcpy(flat_bytes(&d->flat, page) + offset, bytes, done);
 	at->may_be_zero = false;
 }
 

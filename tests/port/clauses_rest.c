@@ -15,7 +15,7 @@
 
 #define NR_EXTENTS 5u
 
-static _Alignas(4096) unsigned char buffer[QUIRE_EXTENT_BYTES];
+static _Alignas(4096) unsigned char buffer[QUIRE_TRANSFER_EXTENTS * QUIRE_EXTENT_BYTES];
 
 static unsigned char *frame_at(const struct port_fixture *f, uint32_t i)
 {
@@ -31,13 +31,13 @@ static unsigned char byte_of(uint64_t place)
 /* Frames are taken from the end, so that they are not neighbours in order. */
 static quire_pfn frame_for(const struct port_fixture *f, uint32_t i)
 {
-	return (quire_pfn){f->first_frame + (i * 5 + 3) % QUIRE_EXTENT_FRAMES};
+	return (quire_pfn){f->first_frame + (i * 5 + 3) % QUIRE_TRANSFER_FRAMES};
 }
 
 static enum quire_status write_extent(struct port_fixture *f, uint32_t area,
 				      uint64_t extent, uint32_t nr)
 {
-	quire_pfn pfns[QUIRE_EXTENT_FRAMES];
+	quire_pfn pfns[QUIRE_TRANSFER_FRAMES];
 
 	for (uint32_t i = 0; i < nr; i++) {
 		uint64_t place = (extent << QUIRE_EXTENT_SHIFT) +
@@ -90,6 +90,22 @@ static void check_transfers(struct port_fixture *f)
 				expect_read(f, 0, start + first * QUIRE_PAGE_BYTES,
 					    nr * QUIRE_PAGE_BYTES);
 	}
+}
+
+/* Extents that were written together are read together, and one by one. */
+static void check_long_transfers(struct port_fixture *f)
+{
+	const uint64_t start = 8 * QUIRE_EXTENT_BYTES;
+
+	open_area(f, 0);
+	for (uint32_t nr = 1; nr <= QUIRE_TRANSFER_FRAMES; nr += 5) {
+		assert_int_equal(write_extent(f, 0, 8, nr), QUIRE_OK);
+		expect_read(f, 0, start, nr * QUIRE_PAGE_BYTES);
+		expect_read(f, 0, start + (nr - 1) * QUIRE_PAGE_BYTES, QUIRE_PAGE_BYTES);
+	}
+	assert_int_equal(write_extent(f, 0, 8, QUIRE_TRANSFER_FRAMES), QUIRE_OK);
+	for (uint32_t i = 0; i < QUIRE_TRANSFER_EXTENTS; i++)
+		expect_read(f, 0, start + i * QUIRE_EXTENT_BYTES, QUIRE_EXTENT_BYTES);
 }
 
 static void check_short_transfers(struct port_fixture *f)
@@ -229,6 +245,7 @@ static void check_panic(struct port_fixture *f)
 
 const struct port_clause port_clauses_rest[] = {
 	{"P13 transfers", check_transfers},
+	{"P13 long transfers", check_long_transfers},
 	{"P13 short transfers", check_short_transfers},
 	{"P13 areas are apart", check_areas_are_apart},
 	{"P14 transfers that fail", check_transfers_that_fail},

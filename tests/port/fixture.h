@@ -68,6 +68,9 @@ struct port_fixture {
 	/* False where this ground cannot. */
 	bool (*fail_next)(struct port_fixture *f, enum port_failure failure);
 
+	/* Takes pages away as a program does behind the machine's back. */
+	void (*lose)(struct port_fixture *f, quire_vaddr page, uint32_t nr);
+
 	/* NULL, or what is still held: mapped pages, areas, waiters, pins. */
 	const char *(*held)(struct port_fixture *f);
 	void (*close)(struct port_fixture *f);

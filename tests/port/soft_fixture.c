@@ -168,6 +168,14 @@ static void fixture_unpin(struct port_fixture *f, quire_vaddr page)
 	qr_soft_unpin(self(f)->soft, page);
 }
 
+static void fixture_lose(struct port_fixture *f, quire_vaddr page, uint32_t nr)
+{
+	struct quire_range range = {page, {page.a + nr * QUIRE_PAGE_BYTES}};
+
+	if (f->port->area_set(f->port->ctx, range, QUIRE_PROT_GONE) != QUIRE_OK)
+		abort();
+}
+
 static bool fixture_fail_next(struct port_fixture *f, enum port_failure failure)
 {
 	static const enum qr_soft_site sites[] = {
@@ -243,6 +251,7 @@ static struct port_fixture *make(bool copies)
 		.pin = fixture_pin,
 		.unpin = fixture_unpin,
 		.fail_next = fixture_fail_next,
+		.lose = fixture_lose,
 		.held = fixture_held,
 		.close = fixture_close,
 	};

@@ -11,7 +11,7 @@ case_prepare() { :; }
 
 case_work() {
 	step structures node --max-old-space-size=2048 "$lib_dir/structures.js" \
-		$((quick ? 250000 : 1200000)) >"$1/out"
+		$((quick ? 80000 : 1200000)) >"$1/out"
 }
 
 case_main "$@"

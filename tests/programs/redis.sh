@@ -15,7 +15,7 @@ case_needs="redis-cli:redis-tools redis-benchmark:redis-tools redis-check-rdb:re
 
 # A unix socket's path is short whatever the scratch directory is.
 case_prepare() {
-	"$gen" redis $((quick ? 70000 : 200000)) 1000 >"$work/in/keys"
+	"$gen" redis $((quick ? 30000 : 200000)) 1000 >"$work/in/keys"
 	ln -sf "$(command -v redis-check-rdb)" "$work/bin/redis-server"
 	sockets=$(mktemp -d /tmp/quire-redis.XXXXXX)
 	trap 'rm -rf "$sockets"; clean_work' EXIT

@@ -9,12 +9,12 @@ case_name=xz
 case_needs=xz:xz-utils
 
 case_prepare() {
-	"$gen" mixed $((quick ? 30000000 : 100000000)) >"$work/in/data"
+	"$gen" mixed $((quick ? 12000000 : 100000000)) >"$work/in/data"
 }
 
 case_work() {
 	local level=(-9)
-	((quick)) && level=(--lzma2=preset=9,dict=6MiB)
+	((quick)) && level=(--lzma2=preset=9,dict=2MiB)
 	step compress xz "${level[@]}" -T2 -c "$work/in/data" >"$1/data.xz"
 	step expand xz -d -T2 -c "$1/data.xz" >"$1/data"
 	cmp "$1/data" "$work/in/data"

@@ -187,11 +187,8 @@ void qr_pressure_apply(void)
 
 void qr_pages_push_out(const void *at, size_t bytes)
 {
-	size_t before = qr_pages_present(at, bytes), after;
-
 	qr_pressure_apply();
-	after = qr_pages_present(at, bytes);
-	atomic_fetch_add(&nr_absent, before > after ? before - after : 0);
+	atomic_fetch_add(&nr_absent, bytes / PAGE_BYTES - qr_pages_present(at, bytes));
 }
 
 uint64_t qr_random_next(uint64_t *state)

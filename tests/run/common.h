@@ -62,7 +62,8 @@ size_t qr_pages_present(const void *at, size_t bytes);
 /* Touches three times the bound in other memory. */
 void qr_pressure_apply(void);
 
-/* Pressure; then adds what went out of [at, at + bytes) by it to the absent pages. */
+/* Pressure; then adds what is out of [at, at + bytes), all of it written before, to the
+ * absent pages. */
 void qr_pages_push_out(const void *at, size_t bytes);
 
 /* xorshift64*, for each caller's own state, which must not be 0. */

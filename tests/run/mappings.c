@@ -195,6 +195,22 @@ static void try_many(void)
 			qr_pages_unmap(at[i], (1 + i % 7) * PAGE_BYTES);
 }
 
+/* Areas that are made and not touched while every frame is taken: their records need
+ * frames too, and pages that can go out must go for them. */
+static void try_untouched(void)
+{
+	enum { NR = 16000 };
+	size_t bytes = qr_ram_bytes();
+	char *full = qr_pages_map(bytes), *at = qr_pages_map(2 * NR * PAGE_BYTES);
+
+	qr_pages_fill(full, bytes, 161);
+	for (size_t i = 0; i < NR; i++)
+		CHECK(mprotect(at + 2 * i * PAGE_BYTES, PAGE_BYTES, PROT_READ) == 0);
+	CHECK(qr_pages_match(full, bytes, 161));
+	qr_pages_unmap(at, 2 * NR * PAGE_BYTES);
+	qr_pages_unmap(full, bytes);
+}
+
 /* Errors as the manual page has them, with nothing changed. */
 static void try_errors(void)
 {
@@ -225,6 +241,7 @@ int main(int argc, char **argv)
 		{"populate", try_populate},
 		{"mincore", try_mincore},
 		{"many", try_many},
+		{"untouched", try_untouched},
 		{"errors", try_errors},
 	};
 

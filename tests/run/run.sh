@@ -11,7 +11,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../programs/lib.sh"
-limit_s=${LIMIT:-60}
+limit_s=${LIMIT:-600}
 
 trials=(syscalls threads signals fork spawn mlock races mremap mprotect brk mappings
 	direct uring)
@@ -209,6 +209,7 @@ start_holder() {
 	find_trial holder
 	rm -f "$work/rec/holder.fifo"
 	mkfifo "$work/rec/holder.fifo"
+	: >"$work/rec/holder.out"
 	"$quire" run --ram "${ram}M" "${quire_options[@]}" "$@" -- "$program" "$mib" \
 		<"$work/rec/holder.fifo" >"$work/rec/holder.out" 2>"$work/rec/holder.err" &
 	quire_pid=$!

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* zone_impl.h - what the files of a zone share. */
+#ifndef QUIRE_CORE_FRAMES_ZONE_IMPL_H
+#define QUIRE_CORE_FRAMES_ZONE_IMPL_H
+
+#include "core/frames/zone.h"
+
+/* Frames discarded at a time: the cost of a discard is mostly that of the call and of
+ * the interrupt to other CPUs, and 64 make either small beside the pages themselves. */
+#define ZONE_DISCARD_BATCH 64u
+
+/* Brings the counts of free frames and the stats up to date. */
+void qr_zone_account(struct quire_zone *zone);
+/* Whether nr frames may be taken: by the watermark, and by fail_in. */
+bool qr_zone_may_take(struct quire_zone *zone, uint32_t nr, uint32_t flags);
+/* All warm frames go to the buddy system. */
+void qr_zone_warm_drain(struct quire_zone *zone);
+/* The frames' memory goes to the ground, where it holds any for this use. */
+void qr_zone_discard(struct quire_zone *zone, uint32_t use, uint32_t first, uint32_t nr);
+
+/* Whether the ground holds memory at the frame's own address while it has this use. */
+static inline bool qr_zone_is_backed(const struct quire_zone *zone, uint32_t use)
+{
+	return zone->port->discard != NULL &&
+	       (zone->port->caps & QUIRE_PORT_COPIES) != 0 && use != QUIRE_FRAME_MAPPED;
+}
+
+static inline uint32_t qr_zone_group(uint32_t flags)
+{
+	return (flags & QUIRE_ALLOC_MOVABLE) != 0 ? 1 : 0;
+}
+
+/* The most frames that wait on the warm list. */
+uint32_t qr_zone_warm_max(const struct quire_zone *zone);
+
+/* Turns a TAKEN block's record into that of a block in use; order and tag stay. */
+static inline void qr_frame_hand_out(struct quire_frame *frame, uint32_t use)
+{
+	*frame = (struct quire_frame){
+		.use = use & 15u,
+		.order = frame->order,
+		.tag = frame->tag,
+	};
+}
+
+#endif
