@@ -4,6 +4,7 @@
  * held = spans + large blocks + free dirty + free clean + huge blocks + records.
  * Threads that run meanwhile make the counts of their own caches approximate.
  */
+#include "heap/hard.h"
 #include "heap/map.h"
 
 static void count_cache(const struct qr_cache *cache, struct qr_heap_account *account)
@@ -12,14 +13,16 @@ static void count_cache(const struct qr_cache *cache, struct qr_heap_account *ac
 	     span = span->all_next) {
 		size_t used = (size_t)span->used;
 
-		account->spans += span->nr_pages * QR_PAGE_BYTES;
+		/* A hard span has a guard before it, too. */
+		account->spans += (span->nr_pages + span->hard) * QR_PAGE_BYTES;
 		account->used += used * span->slot_bytes;
 		account->blocks += used;
 	}
 	account->kept += cache->kept_pages * QR_PAGE_BYTES;
 	account->blocks -= cache->nr_kept;
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
-		size_t unused = cache->bin[cls].height / QR_ENTRY_BYTES;
+		size_t unused = cache->bin[cls].height / QR_ENTRY_BYTES +
+				qr_hard_resting(cache, cls);
 
 		account->used -= unused * qr_class_bytes(cls);
 		account->blocks -= unused;
@@ -35,17 +38,19 @@ void qr_heap_account(struct qr_heap_account *account)
 	for (const struct qr_cache *c = qr_cache_first(); c != NULL; c = c->linked)
 		count_cache(c, account);
 	count_cache(&qr_cache_late, account);
-	account->huge = qr_runs_count.huge * QR_PAGE_BYTES;
-	account->huge_blocks = qr_runs_count.huge_blocks;
+	account->huge = (qr_runs_count.huge - qr_hard_rest.huge_pages) * QR_PAGE_BYTES;
+	account->huge_blocks = qr_runs_count.huge_blocks - qr_hard_rest.huge_blocks;
+	account->kept += qr_hard_rest.large_pages * QR_PAGE_BYTES;
 	account->free_dirty = qr_runs_count.dirty * QR_PAGE_BYTES;
 	account->free_clean = qr_runs_count.clean * QR_PAGE_BYTES;
 	account->records = qr_record_held();
 	large = qr_runs_count.used * QR_PAGE_BYTES - account->spans - account->kept +
 		account->huge;
 	account->used += large;
-	account->blocks += qr_runs_count.large_blocks + qr_runs_count.huge_blocks;
-	account->held =
-		qr_runs_count.held * QR_PAGE_BYTES + account->huge + account->records;
+	account->blocks += qr_runs_count.large_blocks + qr_runs_count.huge_blocks -
+			   qr_hard_rest.blocks;
+	account->held = (qr_runs_count.held + qr_runs_count.huge) * QR_PAGE_BYTES +
+			account->records;
 	qr_heap_unlock();
 }
 

@@ -16,7 +16,14 @@ QR_INLINE void *qr_bin_pop(struct qr_bin *bin, uint32_t height)
 	return entry->block;
 }
 
-QR_INLINE void *qr_alloc_class(size_t cls)
+QR_INLINE void qr_bin_push(struct qr_bin *bin, void *block, qr_slot_state *state)
+{
+	*qr_bin_at(bin, bin->height) = (struct qr_entry){block, state};
+	bin->height += QR_ENTRY_BYTES;
+}
+
+/* A slot of the class, for a request of so many bytes. */
+QR_INLINE void *qr_alloc_class(size_t cls, size_t bytes)
 {
 	struct qr_cache *cache = qr_cache_self;
 	struct qr_bin *bin = &cache->bin[cls];
@@ -24,7 +31,7 @@ QR_INLINE void *qr_alloc_class(size_t cls)
 
 	/* The subtraction is the test for an empty bin. */
 	if (QR_UNLIKELY(__builtin_sub_overflow(bin->height, QR_ENTRY_BYTES, &height)))
-		return qr_cache_refill(cache, (unsigned)cls);
+		return qr_cache_refill(cache, (unsigned)cls, bytes);
 	return qr_bin_pop(bin, height);
 }
 
@@ -33,7 +40,7 @@ QR_INLINE void *qr_alloc(size_t bytes)
 {
 	if (QR_LIKELY(bytes <= QR_TABLE_MAX))
 		return qr_alloc_class(
-			qr_class_table[(bytes + QR_QUANTUM - 1) / QR_QUANTUM]);
+			qr_class_table[(bytes + QR_QUANTUM - 1) / QR_QUANTUM], bytes);
 	return qr_alloc_slow(bytes);
 }
 
@@ -73,8 +80,10 @@ QR_INLINE void qr_free_own(struct qr_cache *cache, struct qr_span *span, void *b
 	uint32_t height = bin->height;
 
 	if (QR_UNLIKELY(atomic_load_explicit(state, memory_order_relaxed) !=
-			QR_SLOT_LIVE))
-		qr_report_double_free(block, span);
+			QR_SLOT_LIVE)) {
+		qr_free_marked(cache, span, block);
+		return;
+	}
 	atomic_store_explicit(state, QR_SLOT_FREE, memory_order_relaxed);
 	if (QR_UNLIKELY(height >= bin->room)) {
 		qr_span_put(cache, span, slot);

@@ -7,7 +7,7 @@
  * one, or makes one.  Caches are never unmade: an inbox may be posted to at any time by
  * a thread that read a span's owner just before it changed.
  */
-#include "heap/heap.h"
+#include "heap/hard.h"
 
 #include <pthread.h>
 
@@ -32,7 +32,10 @@ static void depart(void *cache_pointer)
 	struct qr_cache *cache = cache_pointer;
 	bool warm;
 
+	if (cache->hard)
+		qr_hard_flush(cache);
 	qr_cache_self = &qr_cache_none;
+	qr_lane.cache = NULL;
 	departed = true;
 	qr_large_flush(cache);
 	qr_heap_lock();
@@ -65,11 +68,12 @@ static struct qr_cache *pop_idle(void)
 	return cache;
 }
 
-static struct qr_cache *make(void)
+struct qr_cache *qr_cache_make(void)
 {
 	struct qr_cache *cache = qr_record_raw(sizeof(*cache));
 
 	if (cache != NULL) {
+		cache->hard = (qr_detour & QR_DETOUR_HARDENED) != 0;
 		cache->linked = every;
 		every = cache;
 	}
@@ -88,7 +92,7 @@ struct qr_cache *qr_cache_acquire(void)
 	if (cache == NULL)
 		cache = pop(&blank);
 	if (cache == NULL)
-		cache = make();
+		cache = qr_cache_make();
 	if (cache != NULL && !have_key)
 		have_key = pthread_key_create(&exit_key, depart) == 0;
 	registered = have_key;
@@ -96,7 +100,10 @@ struct qr_cache *qr_cache_acquire(void)
 	if (cache == NULL)
 		return NULL;
 	/* First: pthread_setspecific itself may allocate. */
-	qr_cache_self = cache;
+	if (qr_detour != 0)
+		qr_lane.cache = cache;
+	else
+		qr_cache_self = cache;
 	if (registered)
 		pthread_setspecific(exit_key, cache);
 	return cache;

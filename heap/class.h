@@ -37,6 +37,14 @@ static inline unsigned qr_class_of(size_t bytes)
 	return qr_class_compute(bytes);
 }
 
+/* The request whose class serves bytes at a multiple of align, a power of two up to a
+ * page.  A class is a multiple of its step, and a multiple of align that is rounded up to
+ * a class stays one, as both are powers of two. */
+static inline size_t qr_class_aligned(size_t align, size_t bytes)
+{
+	return bytes != 0 ? (bytes + align - 1) & ~(align - 1) : align;
+}
+
 static inline uint32_t qr_class_bytes(unsigned cls)
 {
 	if (cls < 8)

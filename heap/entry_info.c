@@ -2,9 +2,10 @@
 /* entry_info.c - malloc's settings and figures: mallopt, mallinfo, malloc_stats. */
 #include "heap/entry.h"
 
-#include "heap/heap.h"
+#include "heap/stats.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -65,39 +66,74 @@ QR_EXPORT struct mallinfo mallinfo(void)
 
 QR_EXPORT void malloc_stats(void)
 {
-	struct qr_heap_account a;
-
-	qr_heap_account(&a);
-	dprintf(STDERR_FILENO,
-		"held from the system %14zu bytes\n"
-		"  in use             %14zu in %zu blocks\n"
-		"  unused in spans    %14zu\n"
-		"  free, resident     %14zu\n"
-		"  free, given back   %14zu\n"
-		"  records            %14zu\n",
-		a.held, a.used, a.blocks,
-		a.held - a.records - a.used - a.free_dirty - a.free_clean, a.free_dirty,
-		a.free_clean, a.records);
+	qr_heap_stats_print(STDERR_FILENO);
 }
 
+static void print_size(FILE *file, unsigned cls, const struct qr_heap_sizes *sizes)
+{
+	size_t to = qr_class_bytes(cls);
+	size_t from = cls != 0 ? qr_class_bytes(cls - 1) + 1 : 1;
+
+	if (sizes->unused[cls] != 0)
+		fprintf(file,
+			"  <size from=\"%zu\" to=\"%zu\" total=\"%zu\" count=\"%zu\"/>\n",
+			from, to, to * sizes->unused[cls], sizes->unused[cls]);
+}
+
+static void print_totals(FILE *file, const struct qr_heap_sizes *sizes)
+{
+	size_t nr_fast = 0, fast = 0, nr_rest = sizes->nr_free, rest = sizes->free_bytes;
+
+	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
+		size_t avail = sizes->unused[cls] - sizes->cached[cls];
+
+		nr_fast += sizes->cached[cls];
+		fast += sizes->cached[cls] * qr_class_bytes(cls);
+		nr_rest += avail;
+		rest += avail * qr_class_bytes(cls);
+	}
+	fprintf(file,
+		"<total type=\"fast\" count=\"%zu\" size=\"%zu\"/>\n"
+		"<total type=\"rest\" count=\"%zu\" size=\"%zu\"/>\n",
+		nr_fast, fast, nr_rest, rest);
+}
+
+/* Chunks stay, so what is held now is the most that ever was. */
+static void print_system(FILE *file, const struct quire_heap_stats *stats)
+{
+	uint64_t held = stats->held_bytes - stats->huge_bytes;
+
+	fprintf(file,
+		"<system type=\"current\" size=\"%" PRIu64 "\"/>\n"
+		"<system type=\"max\" size=\"%" PRIu64 "\"/>\n"
+		"<aspace type=\"total\" size=\"%" PRIu64 "\"/>\n"
+		"<aspace type=\"mprotect\" size=\"%" PRIu64 "\"/>\n",
+		held, held, held, held);
+}
+
+/* The elements and attributes of glibc's, for one heap: fast is what bins hold, rest
+ * what else is free, mmap the blocks with mappings of their own. */
 QR_EXPORT int malloc_info(int options, FILE *file)
 {
-	struct qr_heap_account a;
+	struct quire_heap_stats stats;
+	struct qr_heap_sizes sizes;
 
 	if (options != 0)
 		return EINVAL;
-	qr_heap_account(&a);
+	qr_heap_stats(&stats, &sizes);
+	fprintf(file, "<malloc version=\"1\">\n<heap nr=\"0\">\n<sizes>\n");
+	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++)
+		print_size(file, cls, &sizes);
+	fprintf(file, "</sizes>\n");
+	print_totals(file, &sizes);
+	print_system(file, &stats);
+	fprintf(file, "</heap>\n");
+	print_totals(file, &sizes);
 	fprintf(file,
-		"<malloc version=\"1\">\n"
-		"<total type=\"mmap\" count=\"%zu\" size=\"%zu\"/>\n"
-		"<system type=\"current\" size=\"%zu\"/>\n"
-		"<used blocks=\"%zu\" size=\"%zu\"/>\n"
-		"<free type=\"resident\" size=\"%zu\"/>\n"
-		"<free type=\"returned\" size=\"%zu\"/>\n"
-		"<records size=\"%zu\"/>\n"
-		"</malloc>\n",
-		a.huge_blocks, a.huge, a.held, a.blocks, a.used, a.free_dirty,
-		a.free_clean, a.records);
+		"<total type=\"mmap\" count=\"%" PRIu64 "\" size=\"%" PRIu64 "\"/>\n",
+		stats.nr_huge, stats.huge_bytes);
+	print_system(file, &stats);
+	fprintf(file, "</malloc>\n");
 	return 0;
 }
 

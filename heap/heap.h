@@ -14,6 +14,8 @@
  *            class: a stack of free slots, filled from available ones and by frees.
  *   inbox    spans of a cache in which other threads have freed slots.
  *   map      page number -> span, two levels.
+ *   detour   the way of every request and free in a program that is profiled or
+ *            hardened (detour.h).
  * There are no links inside of blocks: nothing that a program writes past a block's end
  * can lead the heap astray, and the slot's state tells whether a free is the first.
  *
@@ -89,17 +91,29 @@ enum qr_span_kind {
 enum qr_span_state { QR_SPAN_FULL, QR_SPAN_PARTIAL, QR_SPAN_CURRENT };
 
 /* Zero: records come zeroed, and what is not in use stays untouched. */
-enum qr_slot_state { QR_SLOT_FREE, QR_SLOT_LIVE, QR_SLOT_REMOTE };
+enum qr_slot_state {
+	QR_SLOT_FREE,
+	QR_SLOT_LIVE,
+	QR_SLOT_REMOTE,
+	/* Live, and its free is to be told to whoever marked it: one bit more. */
+	QR_SLOT_MARKED = 4 | QR_SLOT_LIVE,
+};
 
 typedef _Atomic uint8_t qr_slot_state;
 
 struct qr_span {
 	/* Read by whoever frees; written when the run changes its use or its owner. */
-	_Atomic(struct qr_cache *) owner; /* NULL unless a span of slots */
+	/* Of a large block NULL, or the cache of the heap that it is of (several.c). */
+	_Atomic(struct qr_cache *) owner;
 	uintptr_t start;
-	size_t limit;	 /* bytes from start in which blocks begin and end */
-	uint32_t recip;	 /* 2^32 / slot_bytes, rounded up */
-	uint32_t bin_at; /* of its class in a cache, in bytes */
+	size_t limit; /* bytes from start in which blocks begin and end */
+	union {
+		struct {
+			uint32_t recip;	 /* 2^32 / slot_bytes, rounded up */
+			uint32_t bin_at; /* of its class in a cache, in bytes */
+		};
+		uintptr_t block; /* large and hard: where the block begins */
+	};
 	uint64_t *avail; /* a bit for each slot, behind the slots' states */
 	uint32_t nr_pages;
 	uint32_t slot_bytes;
@@ -112,10 +126,15 @@ struct qr_span {
 	uint8_t dirty;	      /* free runs: not known to read as zero */
 	uint8_t record_units; /* size of this record, in cache lines */
 	/* Large ones: the user's, or the cache's that keeps it; the lock's never. */
-	bool fresh; /* its pages read as zero */
-	bool kept;  /* freed, and kept by a cache */
+	bool fresh;  /* its pages read as zero */
+	bool kept;   /* freed, and kept by a cache, or at rest */
+	bool marked; /* as a slot that is marked */
+	bool hard;   /* blocks are as hard.h says */
 	/* The owner's; of a free run, qr_heap_lock's. */
-	_Alignas(QR_CACHE_LINE) uint64_t groups;
+	_Alignas(QR_CACHE_LINE) union {
+		uint64_t groups;
+		uint64_t asked; /* of a large block: bytes asked for */
+	};
 	int32_t used;
 	int32_t watch;	 /* a free that brings used down to this is an event */
 	int32_t counted; /* used, at the last event */
@@ -184,6 +203,13 @@ struct qr_cache {
 	int64_t sweep_credit; /* nanoseconds that sweeps may take */
 	uint64_t sweep_ns;    /* time of the last look at the credit */
 	uint64_t swept_ns;    /* time of the last sweep's end */
+	bool closed;	      /* a heap's own: takes over nobody's spans */
+	bool hard;	      /* so are its spans */
+	struct qr_rest *rest; /* hard: freed slots that rest */
+	/* A heap's large blocks, by all_next; guarded by qr_heap_lock. */
+	struct qr_span *large;
+	/* Of the requests that no bin served: their bytes, and how many they were. */
+	uint64_t asked_bytes[QR_NR_CLASSES], nr_asked[QR_NR_CLASSES];
 	_Alignas(QR_CACHE_LINE) _Atomic(struct qr_span *) inbox;
 };
 
@@ -255,6 +281,8 @@ void qr_span_event(struct qr_cache *cache, struct qr_span *span);
 /* Makes the remote slots available. */
 void qr_span_gather(struct qr_cache *cache, struct qr_span *span);
 void qr_span_post(struct qr_span *span);
+/* Releases a span whatever is in use of it; locked. */
+void qr_span_abandon(struct qr_span *span);
 /* The span is no bin's any more: partial, full, or released when it is empty. */
 void qr_span_settle(struct qr_cache *cache, struct qr_span *span);
 void qr_span_release_empty(struct qr_cache *cache, unsigned cls);
@@ -273,8 +301,11 @@ void qr_sweep_unpurge(struct qr_cache *cache, struct qr_span *span, uint32_t slo
 bool qr_sweep_page_is_free(const struct qr_span *span, uint32_t page);
 
 /* refill.c: bins. */
-/* A slot, from wherever there is one; NULL without memory. */
-void *qr_cache_refill(struct qr_cache *cache, unsigned cls);
+/* A slot for a request of so many bytes, from wherever there is one; NULL without
+ * memory. */
+void *qr_cache_refill(struct qr_cache *cache, unsigned cls, size_t bytes);
+/* The same past the detour; cache is NULL for a thread that has none. */
+void *qr_cache_serve(struct qr_cache *cache, unsigned cls, size_t bytes);
 /* Makes the bin's slots available. */
 void qr_bin_flush(struct qr_cache *cache, struct qr_bin *bin);
 /* The same, and the bin gives up its span. */
@@ -289,13 +320,23 @@ void qr_cache_drain(struct qr_cache *cache);
 bool qr_cache_adopt(struct qr_cache *cache);
 /* Everything unused goes to the free runs. */
 void qr_cache_flush(struct qr_cache *cache);
+/* A new one, which is no thread's; NULL without memory.  Locked. */
+struct qr_cache *qr_cache_make(void);
 /* The first of all caches, by the field linked. */
 struct qr_cache *qr_cache_first(void);
 
 /* large.c: blocks with pages of their own. */
 /* mapped: a mapping of its own, whatever the size. */
 struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped);
+/* Pages of a size, in no account but the runs', and not marked; without errno. */
+struct qr_span *qr_large_take(size_t bytes);
 void qr_large_free(struct qr_span *span, const void *block);
+/* Makes a large block one of the cache's heap. */
+void qr_large_own(struct qr_cache *cache, struct qr_span *span);
+/* Gives the pages of a large block back; zero where they read so. */
+void qr_large_release(struct qr_span *span, bool zero);
+/* Frees all that are. */
+void qr_large_free_owned(struct qr_cache *cache);
 /* Gives up what the cache kept. */
 void qr_large_flush(struct qr_cache *cache);
 /* The block resized where it lies or by moving its pages; NULL where neither is. */
@@ -312,15 +353,46 @@ void qr_heap_free(void *block);
 size_t qr_heap_usable(void *block);
 /* Gives back all but pad bytes of free pages; whether any went. */
 bool qr_heap_trim(size_t pad);
+/* The span of a block in use, as far as can be told; ends the process if there is no
+ * such block. */
+struct qr_span *qr_heap_span_of(void *block);
+/* Whether a block of old_bytes serves as one of bytes: up to twice too large is what a
+ * block has that grows. */
+bool qr_heap_fits(size_t old_bytes, size_t bytes);
 void *qr_alloc_slow(size_t bytes);
 void qr_free_slow(void *block, struct qr_span *span);
+/* The same past the detour. */
+void qr_free_other(void *block, struct qr_span *span);
+/* Leaves a slot, which the caller has made its own, to the span's owner. */
+void qr_free_announce(struct qr_span *span, qr_slot_state *state);
+/* Frees a block of one of the cache's own spans that is marked, or not live at all. */
+void qr_free_marked(struct qr_cache *cache, struct qr_span *span, void *block);
 
 /* report.c: corruption; all end the process. */
 __attribute__((noreturn)) void qr_report_bad_free(const void *block,
 						  const struct qr_span *span);
 __attribute__((noreturn)) void qr_report_double_free(const void *block,
 						     const struct qr_span *span);
+__attribute__((noreturn)) void qr_report_written(const void *block, size_t bytes,
+						 const char *where);
+/* Returns where the address is not one of a hard span's. */
+void qr_report_fault(uintptr_t address);
 __attribute__((noreturn)) void qr_report_broken(const char *what, const void *where);
+
+/* The block of a large span, and what may be used of it. */
+static inline uintptr_t qr_large_block(const struct qr_span *span)
+{
+	return QR_UNLIKELY(span->hard) ? span->block : span->start;
+}
+
+static inline size_t qr_large_usable(const struct qr_span *span)
+{
+	return QR_UNLIKELY(span->hard) ? span->asked : span->limit;
+}
+
+/* several.c: heaps beside malloc's, at a fork. */
+void qr_several_fork_prepare(void);
+void qr_several_fork_end(void);
 
 /* account.c */
 struct qr_heap_account {
@@ -341,9 +413,19 @@ const char *qr_heap_validate(void);
 void qr_heap_warn(const char *what, const char *detail, size_t length);
 
 /* conf.c: QUIRE_CONF and mallopt. */
+#define QR_PROFILE_RATE ((size_t)512 << 10)
+#define QR_PATH_MAX	1024u
+
 struct qr_heap_conf {
-	bool stats;	 /* print the account at exit */
-	size_t decay_ms; /* dirty runs older than this go back */
+	bool stats;	     /* print the account at exit */
+	size_t decay_ms;     /* dirty runs older than this go back */
+	bool hardened;	     /* as hard.h says */
+	size_t guard_sample; /* one small block in so many has its own pages */
+	bool profile;	     /* sample, and write what was found at exit */
+	bool leaks;	     /* name what is in use at exit */
+	size_t profile_rate; /* bytes for each sample; 0: the default */
+	size_t profile_signal;
+	char profile_file[QR_PATH_MAX];
 };
 extern struct qr_heap_conf qr_heap_conf;
 /* Reads "key:value,..."; warns once of each key that is not known. */

@@ -4,7 +4,10 @@
  * A large block grows in place where free pages follow it.  A huge one grows by the
  * source moving its pages, which costs no copy.
  */
+#include "heap/detour.h"
+#include "heap/hard.h"
 #include "heap/map.h"
+#include "heap/profile.h"
 
 #include <errno.h>
 
@@ -110,29 +113,53 @@ static struct qr_span *take_kept(struct qr_cache *cache, size_t nr_pages)
 	return NULL;
 }
 
+static struct qr_span *taken(struct qr_span *span, size_t bytes)
+{
+	span->asked = bytes;
+	span->marked = false;
+	span->hard = false;
+	if ((qr_detour & QR_DETOUR_PROFILE) != 0)
+		qr_profile_large(span, bytes);
+	return span;
+}
+
+struct qr_span *qr_large_take(size_t bytes)
+{
+	struct qr_span *span = NULL;
+
+	if (bytes <= PTRDIFF_MAX && pages_of(bytes) < UINT32_MAX) {
+		qr_heap_lock();
+		span = new_locked(pages_of(bytes), QR_PAGE_BYTES, bytes > HUGE_BYTES);
+		qr_heap_unlock();
+	}
+	return span;
+}
+
 struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped)
 {
 	size_t nr_pages = pages_of(bytes != 0 ? bytes : 1);
-	struct qr_cache *cache = qr_cache_self;
+	struct qr_cache *cache = qr_cache_mine();
 	struct qr_span *span = NULL;
 
-	if (QR_UNLIKELY(cache == &qr_cache_none))
+	if (QR_UNLIKELY(cache == NULL))
 		cache = qr_cache_acquire();
 
 	if (bytes <= PTRDIFF_MAX && align <= PTRDIFF_MAX / 2 && nr_pages < UINT32_MAX) {
 		if (align <= QR_PAGE_BYTES && !mapped && cache != NULL)
 			span = take_kept(cache, nr_pages);
 		if (span != NULL)
-			return span;
+			return taken(span, bytes);
 		if (align < QR_PAGE_BYTES)
 			align = QR_PAGE_BYTES;
 		qr_heap_lock();
 		span = new_locked(nr_pages, align, mapped || bytes > HUGE_BYTES);
 		qr_heap_unlock();
 	}
-	if (span == NULL)
+	if (span == NULL) {
 		errno = ENOMEM;
-	return span;
+		return NULL;
+	}
+	return taken(span, bytes);
 }
 
 static void free_huge(struct qr_span *span)
@@ -147,21 +174,41 @@ static void free_huge(struct qr_span *span)
 	qr_record_free(span);
 }
 
-static void free_locked(struct qr_span *span)
+static void disown(struct qr_cache *cache, struct qr_span *span)
 {
+	if (span->all_next != NULL)
+		span->all_next->all_prev = span->all_prev;
+	if (span->all_prev != NULL)
+		span->all_prev->all_next = span->all_next;
+	else
+		cache->large = span->all_next;
+	atomic_store_explicit(&span->owner, NULL, memory_order_relaxed);
+}
+
+static void release(struct qr_span *span, bool zero)
+{
+	struct qr_cache *owner = atomic_load_explicit(&span->owner, memory_order_relaxed);
+
+	if (owner != NULL)
+		disown(owner, span);
 	if (span->kind == QR_SPAN_HUGE) {
 		free_huge(span);
 		return;
 	}
 	qr_runs_count.large_blocks--;
-	qr_runs_give(span, false);
+	qr_runs_give(span, zero);
+}
+
+void qr_large_release(struct qr_span *span, bool zero)
+{
+	qr_heap_lock();
+	release(span, zero);
+	qr_heap_unlock();
 }
 
 static void free_span(struct qr_span *span)
 {
-	qr_heap_lock();
-	free_locked(span);
-	qr_heap_unlock();
+	qr_large_release(span, false);
 }
 
 /* The oldest ones make room. */
@@ -178,17 +225,47 @@ static void keep(struct qr_cache *cache, struct qr_span *span)
 
 void qr_large_free(struct qr_span *span, const void *block)
 {
-	struct qr_cache *cache = qr_cache_self;
+	struct qr_cache *cache = qr_cache_mine();
 
-	if ((uintptr_t)block != span->start)
+	if ((uintptr_t)block != qr_large_block(span))
 		qr_report_bad_free(block, span);
 	if (span->kept)
 		qr_report_double_free(block, span);
-	if (span->kind == QR_SPAN_LARGE && span->nr_pages <= QR_KEPT_PAGES &&
-	    cache != &qr_cache_none)
+	if (QR_UNLIKELY(span->marked)) {
+		span->marked = false;
+		qr_profile_forget(block);
+	}
+	if (QR_UNLIKELY(span->hard))
+		qr_hard_free_large(span);
+	else if (span->kind == QR_SPAN_LARGE && span->nr_pages <= QR_KEPT_PAGES &&
+		 cache != NULL &&
+		 atomic_load_explicit(&span->owner, memory_order_relaxed) == NULL)
 		keep(cache, span);
 	else
 		free_span(span);
+}
+
+void qr_large_own(struct qr_cache *cache, struct qr_span *span)
+{
+	qr_heap_lock();
+	atomic_store_explicit(&span->owner, cache, memory_order_relaxed);
+	span->all_prev = NULL;
+	span->all_next = cache->large;
+	if (cache->large != NULL)
+		cache->large->all_prev = span;
+	cache->large = span;
+	qr_heap_unlock();
+}
+
+void qr_large_free_owned(struct qr_cache *cache)
+{
+	qr_heap_lock();
+	while (cache->large != NULL) {
+		if (cache->large->marked)
+			qr_profile_forget((const void *)cache->large->start);
+		release(cache->large, false);
+	}
+	qr_heap_unlock();
 }
 
 void qr_large_flush(struct qr_cache *cache)

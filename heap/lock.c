@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* lock.c - the two locks of the heap, and what fork does with them. */
 #include "heap/heap.h"
+#include "heap/profile.h"
 
 #include <pthread.h>
 
@@ -29,14 +30,18 @@ void qr_late_unlock(void)
 
 void qr_heap_fork_prepare(void)
 {
+	qr_several_fork_prepare();
 	qr_late_lock();
 	qr_heap_lock();
+	qr_profile_lock();
 }
 
 void qr_heap_fork_parent(void)
 {
+	qr_profile_unlock();
 	qr_heap_unlock();
 	qr_late_unlock();
+	qr_several_fork_end();
 }
 
 /* The caches of the threads that the child does not have stay as they are: their

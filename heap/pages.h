@@ -25,6 +25,11 @@ struct qr_heap_pages {
 	/* The contents are not wanted, the addresses stay: what is read there next is
 	 * zero or what was there.  Returns whether it is surely zero. */
 	bool (*purge)(void *ctx, void *addr, size_t bytes);
+	/* Any touch of the pages faults from now on, and their contents are lost; or the
+	 * same pages can be used again, and read as zero.  False where that cannot be. */
+	bool (*guard)(void *ctx, void *addr, size_t bytes, bool on);
+	/* How many of these bytes are in RAM now. */
+	size_t (*resident)(void *ctx, const void *addr, size_t bytes);
 	/* As sbrk(2), or NULL where the source has no break.  (void *)-1 on failure. */
 	void *(*sbrk)(void *ctx, intptr_t increment);
 };

@@ -4,8 +4,11 @@
 #include "heap/pages.h"
 #include "ports/linux/host.h"
 
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+
+#define HOST_PAGE ((size_t)4096)
 
 static bool failed(long result)
 {
@@ -74,6 +77,77 @@ static bool host_purge(void *ctx, void *addr, size_t bytes)
 	return qr_sys(SYS_madvise, (long)addr, (long)bytes, MADV_DONTNEED, 0, 0, 0) == 0;
 }
 
+/* Linux 6.13.  No area is split by it, but each page costs an entry of a page table:
+ * for few pages. */
+#define ADVICE_GUARD_INSTALL 102
+#define ADVICE_GUARD_REMOVE  103
+#define ADVICE_BYTES_MAX     (16 * HOST_PAGE)
+
+/* Where the kernel does not know the advice, or refuses it, from then on. */
+static _Atomic bool advice_fails;
+
+static bool protect(void *addr, size_t bytes, int protection)
+{
+	return !failed(
+		qr_sys(SYS_mprotect, (long)addr, (long)bytes, protection, 0, 0, 0));
+}
+
+static bool advise(void *addr, size_t bytes, int advice)
+{
+	return !failed(qr_sys(SYS_madvise, (long)addr, (long)bytes, advice, 0, 0, 0));
+}
+
+static bool guard_on(void *addr, size_t bytes)
+{
+	if (bytes <= ADVICE_BYTES_MAX && !advice_fails) {
+		if (advise(addr, bytes, ADVICE_GUARD_INSTALL))
+			return true;
+		advice_fails = true;
+	}
+	(void)advise(addr, bytes, MADV_DONTNEED);
+	return protect(addr, bytes, PROT_NONE);
+}
+
+/* The same bytes as when it was put on, by the one or the other. */
+static bool host_guard(void *ctx, void *addr, size_t bytes, bool on)
+{
+	bool done = true;
+
+	(void)ctx;
+	if (on)
+		return guard_on(addr, bytes);
+	if (bytes > ADVICE_BYTES_MAX || advice_fails)
+		done = protect(addr, bytes, PROT_READ | PROT_WRITE);
+	if (bytes <= ADVICE_BYTES_MAX)
+		(void)advise(addr, bytes, ADVICE_GUARD_REMOVE);
+	return done;
+}
+
+/* Pages that one call asks about. */
+#define LOOK_PAGES 4096u
+
+static size_t host_resident(void *ctx, const void *addr, size_t bytes)
+{
+	unsigned char there[LOOK_PAGES];
+	size_t result = 0;
+
+	(void)ctx;
+	for (size_t at = 0; at < bytes; at += LOOK_PAGES * HOST_PAGE) {
+		size_t part = bytes - at;
+		size_t nr = part / HOST_PAGE;
+
+		if (nr > LOOK_PAGES)
+			nr = LOOK_PAGES;
+		part = nr * HOST_PAGE;
+		if (failed(qr_sys(SYS_mincore, (long)addr + (long)at, (long)part,
+				  (long)there, 0, 0, 0)))
+			return result;
+		for (size_t i = 0; i < nr; i++)
+			result += (there[i] & 1u) * HOST_PAGE;
+	}
+	return result;
+}
+
 /* The kernel's brk(2) returns the break, unchanged where it could not be moved. */
 static void *host_sbrk(void *ctx, intptr_t increment)
 {
@@ -91,5 +165,7 @@ const struct qr_heap_pages qr_heap_pages_host = {
 	.unmap = host_unmap,
 	.remap = host_remap,
 	.purge = host_purge,
+	.guard = host_guard,
+	.resident = host_resident,
 	.sbrk = host_sbrk,
 };

@@ -5,6 +5,7 @@
  * partial span; what other threads freed; spans of threads that are gone; new pages.
  */
 #include "heap/alloc.h"
+#include "heap/hard.h"
 
 #include <errno.h>
 
@@ -24,7 +25,9 @@ static uint32_t entries_of(uint32_t slot_bytes)
 /* Fills the bin from the top down, so that the lowest slot is popped first. */
 static void *take_group(struct qr_cache *cache, struct qr_bin *bin, struct qr_span *span)
 {
-	unsigned group = (unsigned)__builtin_ctzl(span->groups);
+	unsigned group = QR_UNLIKELY(cache->hard)
+				 ? qr_hard_group(span->groups)
+				 : (unsigned)__builtin_ctzl(span->groups);
 	uint64_t avail = span->avail[group];
 	uint32_t nr = (uint32_t)qr_count_bits(avail);
 	uint32_t room = entries_of(span->slot_bytes);
@@ -42,11 +45,14 @@ static void *take_group(struct qr_cache *cache, struct qr_bin *bin, struct qr_sp
 	}
 	span->avail[group] = avail;
 	if (avail == 0)
-		span->groups &= span->groups - 1;
+		span->groups &= ~((uint64_t)1 << group);
 	span->used += (int32_t)nr;
 	span->counted += (int32_t)nr;
 	cache->used_bytes += (size_t)nr * span->slot_bytes;
 	bin->room = room * QR_ENTRY_BYTES;
+	bin->height = nr * QR_ENTRY_BYTES;
+	if (QR_UNLIKELY(cache->hard))
+		qr_hard_shuffle(bin);
 	return qr_bin_pop(bin, (nr - 1) * QR_ENTRY_BYTES);
 }
 
@@ -94,7 +100,7 @@ static void *take_adopted(struct qr_cache *cache, struct qr_bin *bin, unsigned c
 {
 	void *slot = NULL;
 
-	while (slot == NULL && qr_cache_adopt(cache))
+	while (slot == NULL && !cache->closed && qr_cache_adopt(cache))
 		slot = take_partial(cache, bin, cls);
 	return slot;
 }
@@ -137,12 +143,29 @@ static void *refill_late(unsigned cls)
 	return slot;
 }
 
-void *qr_cache_refill(struct qr_cache *cache, unsigned cls)
+/* What requests of a class ask for on average is learnt from those that come here. */
+static void note_asked(struct qr_cache *cache, unsigned cls, size_t bytes)
+{
+	cache->asked_bytes[cls] += bytes;
+	cache->nr_asked[cls]++;
+}
+
+void *qr_cache_refill(struct qr_cache *cache, unsigned cls, size_t bytes)
+{
+	if (cache == &qr_cache_none) {
+		if (qr_detour != 0)
+			return qr_detour_alloc(cls, bytes);
+		cache = qr_cache_acquire();
+	}
+	return qr_cache_serve(cache, cls, bytes);
+}
+
+void *qr_cache_serve(struct qr_cache *cache, unsigned cls, size_t bytes)
 {
 	void *slot;
 
-	if (cache == &qr_cache_none)
-		cache = qr_cache_acquire();
+	if (cache != NULL)
+		note_asked(cache, cls, bytes);
 	slot = cache != NULL ? refill(cache, cls) : refill_late(cls);
 	if (slot == NULL)
 		errno = ENOMEM;

@@ -79,7 +79,7 @@ static void add_owner(struct line *line, uintptr_t address, const struct qr_span
 		add_block(line, span->start + slot * span->slot_bytes, span->slot_bytes);
 	} else {
 		add_text(line, "it points into ");
-		add_block(line, span->start, span->limit);
+		add_block(line, qr_large_block(span), qr_large_usable(span));
 	}
 }
 
@@ -107,13 +107,58 @@ void qr_report_bad_free(const void *block, const struct qr_span *span)
 	finish(&line);
 }
 
+void qr_report_written(const void *block, size_t bytes, const char *where)
+{
+	struct line line = {.length = 0};
+
+	add_text(&line, "quire: heap: ");
+	add_block(&line, (uintptr_t)block, bytes);
+	add_text(&line, " was written to ");
+	add_text(&line, where);
+	finish(&line);
+}
+
+static void add_fault(struct line *line, uintptr_t address, const struct qr_span *span)
+{
+	if (span->kept) {
+		add_text(line, "use after free of ");
+		add_block(line, span->block, span->asked);
+	} else if (span->kind == QR_SPAN_SLOTS) {
+		add_text(line, "outside of the blocks of ");
+		add_number(line, span->slot_bytes, 10);
+		add_text(line, " bytes");
+	} else {
+		add_text(line, address < span->block ? "before " : "past ");
+		add_block(line, span->block, span->asked);
+	}
+}
+
+void qr_report_fault(uintptr_t address)
+{
+	const struct qr_span *span = holder(address);
+	struct line line = {.length = 0};
+
+	/* The guard before a span of slots is in the map of no span. */
+	if (!holds(span, address))
+		span = qr_map_get(address + QR_PAGE_BYTES);
+	if (span == NULL || !span->hard ||
+	    address - (span->start - QR_PAGE_BYTES) >=
+		    (span->nr_pages + (size_t)1) * QR_PAGE_BYTES)
+		return;
+	add_text(&line, "quire: heap: access to ");
+	add_address(&line, address);
+	add_text(&line, ": ");
+	add_fault(&line, address, span);
+	finish(&line);
+}
+
 void qr_report_double_free(const void *block, const struct qr_span *span)
 {
 	struct line line = {.length = 0};
 
 	add_text(&line, "quire: heap: double free of ");
 	add_block(&line, (uintptr_t)block,
-		  span->kind == QR_SPAN_SLOTS ? span->slot_bytes : span->limit);
+		  span->kind == QR_SPAN_SLOTS ? span->slot_bytes : qr_large_usable(span));
 	finish(&line);
 }
 

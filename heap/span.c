@@ -8,15 +8,19 @@
  * span a few on the way, at which the cache's account of what is in use is brought up to
  * date, and the last; none of a current one.
  */
+#include "heap/hard.h"
 #include "heap/map.h"
+#include "heap/profile.h"
 
 /* Room for a group of the larger classes, and a whole number of pages with little waste
  * for the smaller ones.  Slots that are never used cost only addresses. */
 #define SPAN_BYTES     ((size_t)64 << 10)
 #define SPAN_BYTES_MAX ((size_t)256 << 10)
 #define SMALL_SLOT_MAX 1024u
-#define WATCH_NOTHING  (-1)
-#define WATCH_ANY      INT32_MAX
+/* Bytes that a hard cache has in spans without using them before it gives some back. */
+#define HARD_SPARE    ((size_t)4 << 20)
+#define WATCH_NOTHING (-1)
+#define WATCH_ANY     INT32_MAX
 /* A partial span is counted anew with so much of what it has in use freed. */
 #define COUNT_PART 8
 
@@ -109,6 +113,17 @@ static void fill_groups(struct qr_span *span)
 	span->groups = ~(uint64_t)0 >> (QR_GROUPS_MAX - span->nr_groups);
 }
 
+/* As many slots as qr_slot_of() tells apart: what the reciprocal is too large by stays
+ * below the reciprocal over all of them. */
+static uint32_t slots_told(uint32_t slot_bytes, size_t bytes)
+{
+	uint64_t recip = UINT32_MAX / slot_bytes + 1;
+	uint64_t over = recip * slot_bytes - ((uint64_t)1 << 32);
+	uint32_t nr = (uint32_t)(bytes / slot_bytes);
+
+	return over != 0 && nr > (recip - 1) / over ? (uint32_t)((recip - 1) / over) : nr;
+}
+
 static void describe(struct qr_span *span, unsigned cls, const struct qr_run *run,
 		     size_t nr_pages)
 {
@@ -118,7 +133,7 @@ static void describe(struct qr_span *span, unsigned cls, const struct qr_run *ru
 	span->source = (uint8_t)run->source;
 	span->nr_pages = (uint32_t)nr_pages;
 	span->slot_bytes = slot_bytes;
-	span->nr_slots = (uint32_t)(nr_pages * QR_PAGE_BYTES / slot_bytes);
+	span->nr_slots = slots_told(slot_bytes, nr_pages * QR_PAGE_BYTES);
 	span->nr_groups = (uint16_t)QR_GROUPS_OF(span->nr_slots);
 	span->avail = (uint64_t *)(void *)&span->slot[QR_STATES_OF(span->nr_slots)];
 	span->limit = (size_t)span->nr_slots * slot_bytes;
@@ -135,20 +150,26 @@ static void describe(struct qr_span *span, unsigned cls, const struct qr_run *ru
 	fill_groups(span);
 }
 
-static struct qr_span *create_locked(unsigned cls)
+static struct qr_span *create_locked(const struct qr_cache *cache, unsigned cls)
 {
 	size_t nr_pages = span_bytes(qr_class_bytes(cls)) / QR_PAGE_BYTES;
 	size_t nr_slots = nr_pages * QR_PAGE_BYTES / qr_class_bytes(cls);
 	struct qr_span *span = qr_record_new((unsigned)nr_slots);
 	struct qr_run run;
+	bool taken;
 
 	if (span == NULL)
 		return NULL;
-	if (!qr_runs_take(nr_pages, QR_PAGE_BYTES, &run)) {
+	taken = cache->hard ? qr_hard_take(nr_pages, &run)
+			    : qr_runs_take(nr_pages, QR_PAGE_BYTES, &run);
+	if (!taken) {
 		qr_record_free(span);
 		return NULL;
 	}
-	describe(span, cls, &run, nr_pages);
+	/* Without the guard, in which there are no slots. */
+	describe(span, cls, &run, cache->hard ? nr_pages - 1 : nr_pages);
+	span->nr_pages = (uint32_t)nr_pages;
+	span->hard = cache->hard;
 	qr_map_set_pages(span->start, nr_pages, span);
 	return span;
 }
@@ -158,7 +179,7 @@ struct qr_span *qr_span_create(struct qr_cache *cache, unsigned cls)
 	struct qr_span *span;
 
 	qr_heap_lock();
-	span = create_locked(cls);
+	span = create_locked(cache, cls);
 	if (span != NULL) {
 		atomic_store_explicit(&span->owner, cache, memory_order_relaxed);
 		link_all(cache, span);
@@ -181,8 +202,24 @@ static void release(struct qr_cache *cache, struct qr_span *span)
 	qr_sweep_disarm(cache);
 	qr_heap_lock();
 	unlink_all(cache, span);
+	if (span->hard)
+		qr_hard_give(span);
 	qr_runs_give(span, false);
 	qr_heap_unlock();
+}
+
+void qr_span_abandon(struct qr_span *span)
+{
+	for (uint32_t slot = 0; slot < span->nr_slots; slot++) {
+		if (span->slot[slot] == QR_SLOT_MARKED)
+			qr_profile_forget(
+				(const void *)(span->start +
+					       (size_t)slot * span->slot_bytes));
+		atomic_init(&span->slot[slot], QR_SLOT_FREE);
+	}
+	for (unsigned i = 0; i < span->nr_groups; i++)
+		span->avail[i] = 0;
+	qr_runs_give(span, false);
 }
 
 /* An empty span is kept where the next request of its class would make a new one. */
@@ -190,6 +227,9 @@ static bool spare(const struct qr_cache *cache, const struct qr_span *span)
 {
 	const struct qr_bin *bin = &cache->bin[span->cls];
 
+	/* A hard span is dear to make. */
+	if (span->hard && cache->span_bytes - cache->used_bytes < HARD_SPARE)
+		return true;
 	return bin->height == 0 && (bin->span == NULL || bin->span->groups == 0) &&
 	       cache->partial[span->cls] == span && span->next == NULL;
 }

@@ -37,6 +37,7 @@ test  binutils       has_command nm
 test  clang          has_command clang
 test  clang-format   has_command clang-format
 test  git            has_command git
+test  libunwind8     has_shared libunwind.so.8
 test  man-db         has_command man
 test  util-linux     has_command setarch
 TABLE
@@ -61,6 +62,11 @@ has_module()
 has_archive()
 {
 	has_module "$1" && [ -e "$(pkg-config --variable=libdir "$1")/$1.a" ]
+}
+
+has_shared()
+{
+	PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep -F "$1 " >/dev/null
 }
 
 # Prints the packages of the wanted groups whose probe fails.

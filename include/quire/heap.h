@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* heap.h - the block heap: an allocator for kernels, embedded use and study.
+/* heap.h - the block heap, and what the library's malloc offers beyond malloc.
+ *
+ * The block heap is an allocator for kernels, embedded use and study.
  *
  * Model.
  *   block     a run of bytes, used or free, with a meta block of 32 bytes before it that
@@ -140,5 +142,72 @@ void quire_block_walk(const struct quire_block_heap *heap,
 		      void *ctx);
 /* NULL, or what does not hold. */
 const char *quire_block_validate(const struct quire_block_heap *heap);
+
+/* From here on: the heap behind malloc, in programs that libquire.so is loaded into.
+ * Any of its functions may be called from any thread, but not from a signal handler. */
+
+/* libquire.so shows no other names to a program than these and the C library's. */
+#define QUIRE_EXPORTED __attribute__((visibility("default")))
+
+/* Where the bytes are.  Each sum stands below its parts.  Other threads that allocate
+ * meanwhile make the parts approximate, not the sums. */
+struct quire_heap_stats {
+	uint64_t nr_blocks;
+	/* What the program asked for in these blocks; of small ones, learnt from those
+	 * requests of each size class that a thread's cache could not serve. */
+	uint64_t asked_bytes;
+	uint64_t rounding_bytes; /* of size classes and pages */
+	uint64_t usable_bytes;
+	uint64_t unused_bytes; /* freed, or not used yet, where blocks are */
+	uint64_t span_bytes;
+	uint64_t free_bytes;	 /* whole pages for the next blocks */
+	uint64_t returned_bytes; /* the same, given back: addresses alone */
+	uint64_t record_bytes;	 /* the heap's own */
+	uint64_t held_bytes;
+	uint64_t resident_bytes; /* of those held, in RAM now */
+	uint64_t absent_bytes;	 /* and not: never touched, given back, swapped out */
+	uint64_t process_bytes;	 /* the whole process in RAM; 0 where /proc is missing */
+	/* Of usable_bytes, in mappings of their own. */
+	uint64_t nr_huge, huge_bytes;
+};
+
+QUIRE_EXPORTED void quire_heap_stats(struct quire_heap_stats *stats);
+/* The same as one JSON object, ended by a zero byte; returns its length, as snprintf. */
+QUIRE_EXPORTED size_t quire_heap_stats_json(char *text, size_t bytes);
+
+/* Calls visit for each block in use, by address, with what may be used of it, until it
+ * returns false; whether it never did.  Blocks that are allocated or freed meanwhile may
+ * be met or not; visit may do either. */
+QUIRE_EXPORTED bool quire_heap_walk(bool (*visit)(void *ctx, void *block, size_t bytes),
+				    void *ctx);
+
+/* Writes what the profiler has sampled so far, as at exit: to path in pprof's format, and
+ * as folded stacks beside it.  False where the process is not profiled (QUIRE_CONF=
+ * profile:1), or path cannot be written. */
+QUIRE_EXPORTED bool quire_heap_profile_dump(const char *path);
+
+/* Heaps beside malloc's: what lives and dies together goes into one, and goes with it.
+ *
+ * A heap may be used from several threads; its calls wait for each other.  free() and
+ * malloc_usable_size() take blocks of any heap; realloc() may move one to malloc's. */
+struct quire_heap;
+
+/* An empty heap; NULL without memory.  While it is empty it takes no pages. */
+QUIRE_EXPORTED struct quire_heap *quire_heap_create(void);
+/* Frees all its blocks at once, and the heap; no other thread uses either meanwhile.
+ * heap may be NULL. */
+QUIRE_EXPORTED void quire_heap_destroy(struct quire_heap *heap);
+
+/* As malloc, calloc, aligned_alloc, realloc and free: NULL, and errno says ENOMEM,
+ * without memory.  A block of another heap ends the process. */
+QUIRE_EXPORTED void *quire_heap_malloc(struct quire_heap *heap, size_t bytes);
+QUIRE_EXPORTED void *quire_heap_calloc(struct quire_heap *heap, size_t nr, size_t bytes);
+/* align is a power of two; NULL, and EINVAL, where it is not. */
+QUIRE_EXPORTED void *quire_heap_aligned(struct quire_heap *heap, size_t align,
+					size_t bytes);
+/* At zero bytes the block is freed, and NULL returned. */
+QUIRE_EXPORTED void *quire_heap_realloc(struct quire_heap *heap, void *block,
+					size_t bytes);
+QUIRE_EXPORTED void quire_heap_free(struct quire_heap *heap, void *block);
 
 #endif

@@ -65,10 +65,30 @@ static bool purge(void *ctx, void *addr, size_t bytes)
 	return qr_call(SYS_madvise, qr_call_madvise, args) == 0;
 }
 
+/* Dropped, too: a page that is out is not to cost anything. */
+static bool guard(void *ctx, void *addr, size_t bytes, bool on)
+{
+	const uint64_t args[QUIRE_CALL_ARGS] = {word(addr), bytes,
+						on ? PROT_NONE : PROT_READ | PROT_WRITE};
+
+	if (on && !purge(ctx, addr, bytes))
+		return false;
+	return qr_call(SYS_mprotect, qr_call_mprotect, args) == 0;
+}
+
+/* A page that the machine has taken out is in no page table of the host's. */
+static size_t resident(void *ctx, const void *addr, size_t bytes)
+{
+	(void)ctx;
+	return qr_heap_pages_host.resident(NULL, addr, bytes);
+}
+
 const struct qr_heap_pages qr_heap_pages_machine = {
 	.map = map,
 	.unmap = unmap,
 	.remap = remap,
 	.purge = purge,
+	.guard = guard,
+	.resident = resident,
 	.sbrk = NULL,
 };

@@ -26,6 +26,25 @@ static void every_small_size_is_served(void **state)
 	support_check(before);
 }
 
+/* Whatever its place in a span, a block is told from all others. */
+static void every_slot_can_be_freed(void **state)
+{
+	static void *block[5000];
+	size_t before = support_blocks();
+
+	(void)state;
+	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
+		size_t bytes = qr_class_bytes(cls);
+		size_t nr = bytes <= 1024 ? 4900 * 16 / bytes + 64 : 80;
+
+		for (size_t i = 0; i < nr; i++)
+			block[i] = qr_heap_malloc(bytes);
+		for (size_t i = 0; i < nr; i++)
+			qr_heap_free(block[i]);
+	}
+	support_check(before);
+}
+
 /* Of one byte more than a class: at most an eighth, or a quantum, is rounded up. */
 static void classes_are_close(void **state)
 {
@@ -351,6 +370,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_page_request_may_fail),
 		cmocka_unit_test(every_small_size_is_served),
+		cmocka_unit_test(every_slot_can_be_freed),
 		cmocka_unit_test(classes_are_close),
 		cmocka_unit_test(alignment_is_kept),
 		cmocka_unit_test(calloc_is_zero_also_in_used_memory),

@@ -176,6 +176,12 @@ static void settings(void)
 	expect("mallopt(M_MXFAST, too much)", mallopt(M_MXFAST, 1000) == 0);
 	expect("mallopt(M_MMAP_THRESHOLD)", mallopt(M_MMAP_THRESHOLD, 1 << 20) == 1);
 	expect("mallopt(M_TRIM_THRESHOLD)", mallopt(M_TRIM_THRESHOLD, 1 << 20) == 1);
+	expect("mallopt(M_MMAP_MAX)", mallopt(M_MMAP_MAX, 1000) == 1);
+	expect("mallopt(M_TOP_PAD)", mallopt(M_TOP_PAD, 1 << 16) == 1);
+	expect("mallopt(M_CHECK_ACTION)", mallopt(M_CHECK_ACTION, 3) == 1);
+	expect("mallopt(M_PERTURB)", mallopt(M_PERTURB, 0) == 1);
+	expect("mallopt(M_ARENA_TEST)", mallopt(M_ARENA_TEST, 2) == 1);
+	expect("mallopt(M_ARENA_MAX)", mallopt(M_ARENA_MAX, 4) == 1);
 	expect("mallopt of something unknown", mallopt(-1000, 1) == 1);
 	errno = 0;
 	expect("malloc_info(1)", malloc_info(1, out) == EINVAL);

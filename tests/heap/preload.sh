@@ -154,14 +154,9 @@ use_own() {
 	"${own[@]}"
 }
 
-# Its namespace has a C library of its own, which stays as it is.
-use_audit() {
-	LD_AUDIT=${own[0]} "${own[@]:1}"
-}
-
 own=("$@")
 case $case in
-own | audit) ;;
+own) ;;
 python3_tests)
 	python3 -c 'import test.test_list' 2>/dev/null || skip "python3 has no test package"
 	;;

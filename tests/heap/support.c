@@ -52,11 +52,23 @@ static bool count_purge(void *ctx, void *addr, size_t bytes)
 	return qr_heap_pages_host.purge(ctx, addr, bytes);
 }
 
+static bool count_guard(void *ctx, void *addr, size_t bytes, bool on)
+{
+	return qr_heap_pages_host.guard(ctx, addr, bytes, on);
+}
+
+static size_t count_resident(void *ctx, const void *addr, size_t bytes)
+{
+	return qr_heap_pages_host.resident(ctx, addr, bytes);
+}
+
 static const struct qr_heap_pages counting = {
 	.map = count_map,
 	.unmap = count_unmap,
 	.remap = count_remap,
 	.purge = count_purge,
+	.guard = count_guard,
+	.resident = count_resident,
 };
 
 void support_init(void)

@@ -3,6 +3,7 @@
  *
  * QUIRE_SEED=n repeats a run's choices; the threads' timing is not repeated.
  */
+#include "heap/detour.h"
 #include "tests/heap/support.h"
 
 #include <pthread.h>
@@ -118,7 +119,7 @@ static void clear_table(void)
 /* Takes over what threads that are gone left behind, and what they freed. */
 static void gather_all(void)
 {
-	while (qr_cache_adopt(qr_cache_self)) {
+	while (qr_cache_adopt(qr_cache_mine())) {
 	}
 }
 
