@@ -8,7 +8,7 @@ case_name=sort
 case_needs=sort:coreutils
 
 case_prepare() {
-	"$gen" lines $((quick ? 24000000 : 300000000)) >"$work/in/lines"
+	"$gen" lines $((quick ? 12000000 : 300000000)) >"$work/in/lines"
 }
 
 case_work() {

@@ -8,7 +8,7 @@ case_name=zstd
 case_needs=zstd:zstd
 
 case_prepare() {
-	"$gen" mixed $((quick ? 12000000 : 100000000)) >"$work/in/data"
+	"$gen" mixed $((quick ? 8000000 : 100000000)) >"$work/in/data"
 }
 
 case_work() {
