@@ -47,6 +47,77 @@ static void all_of_it_can_be_spilled(void **state)
 	model_delete(m);
 }
 
+/* What of the first extents can be read while they are written, and after. */
+struct reader {
+	struct model *m;
+	uint32_t nr;
+};
+
+static void count_readable(void *arg)
+{
+	struct reader *r = arg;
+
+	qr_lock(r->m->swap.lock);
+	r->nr = qr_swap_readable(&r->m->swap, 0, 0, QUIRE_TRANSFER_EXTENTS);
+	qr_unlock(r->m->swap.lock);
+}
+
+/* The lock is the test's while it calls; the port's hook is called without it. */
+static void several_go_in_one_transfer(void **state)
+{
+	struct model *m = model_new(1024, true, 1);
+	struct reader r = {.m = m, .nr = UINT32_MAX};
+
+	(void)state;
+	put_raw(m, 8 * QUIRE_EXTENT_FRAMES);
+	m->tp->during_write = count_readable;
+	m->tp->during_arg = &r;
+	assert_int_equal(qr_swap_spill(&m->swap, QUIRE_TRANSFER_EXTENTS), QUIRE_OK);
+	assert_int_equal(m->tp->nr_writes, 1);
+	assert_int_equal(m->tp->stats.extents_out, QUIRE_TRANSFER_EXTENTS);
+	assert_int_equal(r.nr, 0);
+	assert_int_equal(qr_swap_readable(&m->swap, 0, 0, QUIRE_TRANSFER_EXTENTS),
+			 QUIRE_TRANSFER_EXTENTS);
+	assert_int_equal(qr_swap_readable(&m->swap, 0, 2, QUIRE_TRANSFER_EXTENTS), 2);
+	model_validate(m);
+	model_check_all(m);
+	model_delete(m);
+}
+
+static void one_finds_room_that_several_do_not(void **state)
+{
+	struct model *m = model_new(1024, true, 1);
+
+	(void)state;
+	put_raw(m, 8 * QUIRE_EXTENT_FRAMES);
+	m->tp->fail_write_at = 1;
+	m->tp->fail_writes = 1;
+	m->tp->fail_status = QUIRE_NO_SPACE;
+	assert_int_equal(qr_swap_spill(&m->swap, QUIRE_TRANSFER_EXTENTS), QUIRE_OK);
+	assert_int_equal(m->tp->nr_writes, 2);
+	assert_int_equal(m->tp->stats.swap_extents, 1);
+	model_validate(m);
+	model_check_all(m);
+	model_delete(m);
+}
+
+static void several_that_fail_stay_in_ram(void **state)
+{
+	struct model *m = model_new(1024, true, 1);
+
+	(void)state;
+	put_raw(m, 8 * QUIRE_EXTENT_FRAMES);
+	m->tp->fail_write_at = 1;
+	assert_int_equal(qr_swap_spill(&m->swap, QUIRE_TRANSFER_EXTENTS), QUIRE_IO);
+	assert_int_equal(m->tp->stats.swap_extents, 0);
+	model_validate(m);
+	model_check_all(m);
+	assert_int_equal(qr_swap_spill(&m->swap, QUIRE_TRANSFER_EXTENTS), QUIRE_OK);
+	model_validate(m);
+	model_check_all(m);
+	model_delete(m);
+}
+
 static void no_device_no_spill(void **state)
 {
 	struct model *m = model_new(1024, false, 1);
@@ -457,6 +528,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_of_it_can_be_spilled),
+		cmocka_unit_test(several_go_in_one_transfer),
+		cmocka_unit_test(one_finds_room_that_several_do_not),
+		cmocka_unit_test(several_that_fail_stay_in_ram),
 		cmocka_unit_test(no_device_no_spill),
 		cmocka_unit_test(raw_pages_go_first_and_the_oldest_of_them),
 		cmocka_unit_test(an_extent_is_written_whole),
