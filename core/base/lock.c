@@ -35,7 +35,7 @@ void qr_lock_init(struct quire_lock *lock, const struct quire_port *port)
 void qr_lock(struct quire_lock *lock)
 {
 	for (int i = 0; i < SPIN_TURNS; i++) {
-		if (try_lock(lock))
+		if (!qr_lock_is_held(lock) && try_lock(lock))
 			return;
 		relax();
 	}
