@@ -58,8 +58,8 @@ static inline void qr_list_push(struct quire_buddy *buddy, uint32_t n, uint32_t 
 	uint32_t group = qr_group_of(buddy, n);
 	uint32_t next = buddy->heads[group][order];
 
-	qr_frame_set_head(frame, qr_head_of(QUIRE_FRAME_FREE, order, tag));
-	frame->group = (uint16_t)group;
+	/* The group lies above the head. */
+	qr_frame_set_state(frame, qr_head_of(QUIRE_FRAME_FREE, order, tag) | group << 16);
 	frame->next = next;
 	frame->prev = QUIRE_NO_FRAME;
 	if (next != QUIRE_NO_FRAME)

@@ -155,7 +155,7 @@ static void warm_push(struct quire_zone *zone, uint32_t n)
 {
 	struct quire_frame *frame = &zone->frames[n];
 
-	qr_frame_hand_out(frame, QUIRE_FRAME_WARM);
+	qr_frame_hand_out(frame, qr_frame_head(frame), QUIRE_FRAME_WARM);
 	frame->next = zone->warm_head;
 	zone->warm_head = n;
 	zone->nr_warm++;
@@ -248,12 +248,12 @@ bool qr_zone_alloc(struct quire_zone *zone, enum quire_frame_use use, uint32_t f
 	struct quire_frame *frame;
 	quire_pfn pfn;
 
-	QUIRE_ASSERT(use >= QUIRE_FRAME_TABLE && use <= QUIRE_FRAME_SLAB);
+	QUIRE_ASSERT(qr_use_is_handed_out(use));
 	if (!may_take(zone, 1, flags))
 		return false;
 	pfn = take_frame(zone, use, flags);
 	frame = &zone->frames[pfn.n];
-	qr_frame_hand_out(frame, use);
+	qr_frame_hand_out(frame, qr_frame_head(frame), use);
 	if ((flags & QUIRE_ALLOC_ZERO) != 0)
 		memset(qr_zone_address(zone, pfn), 0, QUIRE_PAGE_BYTES);
 	zone->counts[use]++;
@@ -269,7 +269,7 @@ void qr_zone_free(struct quire_zone *zone, quire_pfn pfn)
 	QUIRE_ASSERT(pfn.n - zone->base < zone->buddy.nr_frames);
 	head = qr_frame_head(&zone->frames[pfn.n]);
 	use = head & QUIRE_HEAD_USE;
-	if (use < QUIRE_FRAME_TABLE || use > QUIRE_FRAME_SLAB)
+	if (!qr_use_is_handed_out(use))
 		zone->port->panic(zone->port->ctx, "zone: a frame is freed twice");
 	if (qr_head_order(head) != 0 && qr_zone_block_frames(zone, pfn) != 1)
 		zone->port->panic(zone->port->ctx,

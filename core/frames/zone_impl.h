@@ -33,13 +33,4 @@ static inline uint32_t qr_zone_group(uint32_t flags)
 /* The most frames that wait on the warm list. */
 uint32_t qr_zone_warm_max(const struct quire_zone *zone);
 
-/* Turns a TAKEN block's record into that of a block in use; order and tag stay. */
-static inline void qr_frame_hand_out(struct quire_frame *frame, uint32_t use)
-{
-	qr_frame_set_use(frame, use);
-	frame->nr_entries = 0;
-	frame->slot = 0;
-	frame->owner = 0;
-}
-
 #endif
