@@ -8,15 +8,20 @@
 /* How far down an attempt may take a zone. */
 enum mark { MARK_LOW, MARK_MIN, MARK_HALF, MARK_NONE };
 
+static uint32_t keep_of(const struct quire_zone *zone, enum mark mark)
+{
+	if (mark == MARK_LOW)
+		return zone->low;
+	return mark == MARK_MIN ? zone->min : zone->min / 2;
+}
+
 static bool is_above(const struct quire_locked_zone *z, enum mark mark, uint32_t wanted,
 		     uint32_t nr)
 {
-	const struct quire_zone *zone = &z->zone;
-	const uint32_t keeps[] = {zone->low, zone->min, zone->min / 2, 0};
-	uint64_t keep = keeps[mark];
+	uint64_t keep = 0;
 
 	if (mark != MARK_NONE)
-		keep += z->reserve[wanted];
+		keep = (uint64_t)keep_of(&z->zone, mark) + z->reserve[wanted];
 	return qr_zone_free_frames(&z->zone) >= keep + nr;
 }
 
@@ -33,12 +38,13 @@ static enum quire_zone_kind highest_zone(const struct quire_frames *f, uint32_t 
 static uint32_t run_length(const uint32_t *frames, uint32_t nr)
 {
 	uint32_t step = nr > 1 ? frames[1] - frames[0] : 0;
-	uint32_t length = 1;
+	uint32_t next = frames[0];
+	uint32_t length = 0;
 
 	if (step != 1 && step != UINT32_MAX)
 		return 1;
-	while (length < nr && frames[length] - frames[length - 1] == step)
-		length++;
+	for (; length < nr && frames[length] == next; length++)
+		next += step;
 	return length;
 }
 
@@ -50,8 +56,8 @@ static void free_neighbours(struct quire_buddy *buddy, uint32_t first, uint32_t 
 		for (order = 0; order < QUIRE_ORDER_MAX && (first >> order & 1) == 0 &&
 				end - first >= 2u << order;)
 			order++;
-		for (uint32_t i = 1; i < 1u << order; i++)
-			qr_frame_set_head(&buddy->frames[first + i], QUIRE_FRAME_TAIL);
+		for (uint32_t n = first + (1u << order); --n > first;)
+			qr_frame_set_head(&buddy->frames[n], QUIRE_FRAME_TAIL);
 		qr_frame_set_head(&buddy->frames[first],
 				  qr_head_of(QUIRE_FRAME_CACHED, order, 0));
 		qr_buddy_free(buddy, (quire_pfn){first});
@@ -80,7 +86,6 @@ void qr_frames_flush(struct quire_frames *f, enum quire_zone_kind kind,
 	}
 	memmove(frames, frames + nr, (length - nr) * sizeof(frames[0]));
 	atomic_store_explicit(&list->nr, length - nr, memory_order_relaxed);
-	zone->counts[QUIRE_FRAME_FREE] = zone->buddy.nr_free;
 }
 
 void qr_frames_drain_cpu(struct quire_frames *f, struct quire_cpu *cpu)
@@ -151,13 +156,19 @@ static void foresee_batch(const struct quire_buddy *buddy, uint32_t group)
 static void put_on_list(struct quire_frame *first, uint32_t size, uint32_t n,
 			uint32_t *frames)
 {
-	/* A frame of an uneven system may have an order, and a tag. */
-	if (size == 1)
+	const struct quire_frame *end = first + size;
+
+	n += size;
+	if (size == 1) {
+		/* A frame of an uneven system may have an order, and a tag. */
 		qr_frame_set_use(first, QUIRE_FRAME_CACHED);
-	for (uint32_t i = 0; size > 1 && i < size; i++)
-		qr_frame_set_head(first + i, QUIRE_FRAME_CACHED);
-	for (uint32_t i = 0; i < size; i++)
-		frames[i] = n + size - 1 - i;
+		*frames = n - 1;
+		return;
+	}
+	do {
+		qr_frame_set_head(first++, QUIRE_FRAME_CACHED);
+		*frames++ = --n;
+	} while (first != end);
 }
 
 /* Single frames for a list, at most nr.  The smallest free blocks go first, and each is
@@ -205,7 +216,6 @@ static void refill(struct quire_frames *f, struct quire_cpu *cpu,
 	if (zone->buddy.ops == &qr_buddy_binary)
 		foresee_batch(&zone->buddy, group);
 	atomic_store_explicit(&list->nr, length, memory_order_relaxed);
-	zone->counts[QUIRE_FRAME_FREE] = zone->buddy.nr_free;
 }
 
 /* What is asked for. */

@@ -37,7 +37,8 @@ static void take_back(struct quire_zone *zone, quire_pfn pfn)
 	for (uint32_t i = 1; use == QUIRE_FRAME_SLAB && i < nr; i++)
 		zone->frames[pfn.n + i].use = QUIRE_FRAME_TAIL;
 	/* Blocks do not wait on the warm list: there they would fall to single frames. */
-	qr_zone_discard(zone, use, pfn.n, nr);
+	if (qr_zone_is_backed(zone, use))
+		qr_zone_discard(zone, pfn.n, nr);
 	qr_buddy_free(&zone->buddy, (quire_pfn){pfn.n - zone->base});
 }
 
