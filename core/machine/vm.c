@@ -228,6 +228,8 @@ void quire_vm_figures(struct quire_vm *vm, struct quire_vm_figures *out)
 {
 	qr_lock(&vm->turn);
 	*out = vm->figures;
+	out->file = 0;
+	out->mapped = 0;
 	out->total = vm->zone.buddy.nr_frames;
 	out->free = qr_zone_free_frames(&vm->zone);
 	out->tables = vm->stats->frames_table;
