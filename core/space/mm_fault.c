@@ -223,14 +223,15 @@ static enum quire_status map_object(struct fault *f)
 	enum quire_status status;
 	quire_pfn pfn;
 
+	/* Before anything else, as Linux: also a bus error maps what is there around it. */
+	if (!f->write)
+		map_around(f, object);
 	if (index_of(f) >= object->nr_pages) {
 		f->kind = QUIRE_FAULT_BUS;
 		return QUIRE_PAST_END;
 	}
 	if (f->write && qr_is_private(f->area))
 		return map_copy(f);
-	if (!f->write)
-		map_around(f, object);
 	status = object_page(f, &pfn);
 	if (status != QUIRE_OK)
 		return status;
