@@ -201,7 +201,6 @@ static enum quire_status map_copy(struct fault *f)
 		return status;
 	}
 	memcpy(bytes_of(f, pfn), bytes_of(f, from), QUIRE_PAGE_BYTES);
-	qr_mm_prepare_anon(f->mm, f->area);
 	if (f->kind == QUIRE_FAULT_MAPPED)
 		f->kind = QUIRE_FAULT_COPY;
 	set(f, pfn, qr_area_flags(f->area) | QUIRE_ENTRY_DIRTY);
@@ -223,9 +222,12 @@ static enum quire_status map_object(struct fault *f)
 	enum quire_status status;
 	quire_pfn pfn;
 
-	/* Before anything else, as Linux: also a bus error maps what is there around it. */
+	/* Before anything else, as Linux: also a bus error maps what is there around it, or
+	 * begins the history of private pages. */
 	if (!f->write)
 		map_around(f, object);
+	else if (qr_is_private(f->area))
+		qr_mm_prepare_anon(f->mm, f->area);
 	if (index_of(f) >= object->nr_pages) {
 		f->kind = QUIRE_FAULT_BUS;
 		return QUIRE_PAST_END;
