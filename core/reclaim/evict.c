@@ -24,15 +24,28 @@ static quire_entry entry_of(const struct qr_batch *batch, const struct qr_victim
 	return batch->leaf.entries[victim->index];
 }
 
+static void add_run(struct qr_batch *batch, uint32_t index)
+{
+	batch->runs[batch->nr_runs++] =
+		(struct quire_run){qr_leaf_address(&batch->leaf, index), 1};
+}
+
+/* The last run goes on to the page at index, and with it. */
+static void extend_run(struct qr_batch *batch, uint32_t index)
+{
+	struct quire_run *last = &batch->runs[batch->nr_runs - 1];
+
+	last->nr = index + 1 - qr_leaf_index(last->start);
+}
+
 static void add_to_runs(struct qr_batch *batch, uint32_t index)
 {
-	quire_vaddr va = qr_leaf_address(&batch->leaf, index);
-	struct quire_run *last = batch->runs + batch->nr_runs - 1;
+	const struct quire_run *last = batch->runs + batch->nr_runs - 1;
 
-	if (batch->nr_runs > 0 && last->start.a + (last->nr << QUIRE_PAGE_SHIFT) == va.a)
-		last->nr++;
+	if (batch->nr_runs > 0 && qr_leaf_index(last->start) + last->nr == index)
+		extend_run(batch, index);
 	else
-		batch->runs[batch->nr_runs++] = (struct quire_run){va, 1};
+		add_run(batch, index);
 }
 
 static bool is_going(const struct qr_victim *victim)
@@ -60,23 +73,6 @@ static bool make_readonly(const struct quire_space *space, const struct qr_batch
 	return true;
 }
 
-/* Pages of the span that belong to nobody's batch get their right to write back. */
-static void unprotect_gaps(struct quire_space *space, struct qr_batch *batch,
-			   uint32_t first, uint32_t last)
-{
-	const uint64_t like =
-		QUIRE_ENTRY_PRESENT | QUIRE_ENTRY_WRITABLE | QUIRE_ENTRY_BUSY;
-
-	batch->nr_runs = 0;
-	for (uint32_t i = first; i <= last; i++)
-		if ((batch->leaf.entries[i].bits & like) ==
-		    (QUIRE_ENTRY_PRESENT | QUIRE_ENTRY_WRITABLE))
-			add_to_runs(batch, i);
-	if (batch->nr_runs > 0)
-		space->port->protect(space->port->ctx, batch->runs, batch->nr_runs,
-				     false);
-}
-
 static struct quire_range range_of(struct quire_run run)
 {
 	return (struct quire_range){run.start,
@@ -97,6 +93,7 @@ static void protect(struct quire_space *space, struct qr_batch *batch)
 	struct quire_run span;
 
 	batch->nr_runs = 0;
+	batch->span_first = batch->span_end = 0;
 	for (uint32_t i = 0; i < batch->nr; i++) {
 		if (!make_readonly(space, batch, &batch->victims[i]))
 			continue;
@@ -113,7 +110,41 @@ static void protect(struct quire_space *space, struct qr_batch *batch)
 		return;
 	}
 	port->protect(port->ctx, &span, 1, true);
-	unprotect_gaps(space, batch, first, last);
+	batch->span_first = first;
+	batch->span_end = last + 1;
+}
+
+/* Whether nothing of the program would be missed if the page of e were writable. */
+static bool may_be_unprotected(quire_entry e)
+{
+	return !qr_entry_is_busy(e) &&
+	       (!qr_entry_is_present(e) || qr_entry_has(e, QUIRE_ENTRY_WRITABLE));
+}
+
+/* Pages that were protected only because they lie between victims get their right to
+ * write back.  By now the victims are gone, so that few runs are left; a write that came
+ * before was a fault that unprotected its page. */
+static void unprotect_gaps(struct quire_space *space, struct qr_batch *batch)
+{
+	bool is_open = false;
+
+	batch->nr_runs = 0;
+	for (uint32_t i = batch->span_first; i < batch->span_end; i++) {
+		quire_entry e = batch->leaf.entries[i];
+
+		if (!may_be_unprotected(e)) {
+			is_open = false;
+		} else if (qr_entry_is_present(e)) {
+			if (is_open)
+				extend_run(batch, i);
+			else
+				add_run(batch, i);
+			is_open = true;
+		}
+	}
+	if (batch->nr_runs > 0)
+		space->port->protect(space->port->ctx, batch->runs, batch->nr_runs,
+				     false);
 }
 
 /* bytes need not be aligned: on some grounds they are somebody's buffer. */
@@ -331,6 +362,7 @@ static uint32_t commit(struct quire_space *space, struct qr_batch *batch)
 			commit_stay(space, batch, victim);
 		nr_gone += gone;
 	}
+	unprotect_gaps(space, batch);
 	return nr_gone;
 }
 
