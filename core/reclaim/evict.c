@@ -19,6 +19,10 @@
  * so many runs on one over all of them, gaps included, is cheaper. */
 #define RUNS_APART 2u
 
+/* An interrupt costs what it takes to pack some pages again: so many copies are given up
+ * for one run less. */
+#define COPIES_GIVEN 3u
+
 static quire_entry entry_of(const struct qr_batch *batch, const struct qr_victim *victim)
 {
 	return batch->leaf.entries[victim->index];
@@ -86,6 +90,16 @@ static bool is_heard(const struct quire_space *space, const struct qr_batch *bat
 	       batch == space->lanes[space->nr_lanes].batch;
 }
 
+/* Whether one call over all of span is better than one for each run. */
+static bool is_better_whole(struct quire_space *space, const struct qr_batch *batch,
+			    struct quire_run span)
+{
+	return batch->nr_runs > RUNS_APART &&
+	       (space->port->caps & QUIRE_PORT_COPIES) != 0 && is_heard(space, batch) &&
+	       qr_space_is_covered(space, range_of(span));
+}
+
+/* Called with the lock held; lets go of it. */
 static void protect(struct quire_space *space, struct qr_batch *batch)
 {
 	const struct quire_port *port = space->port;
@@ -101,45 +115,72 @@ static void protect(struct quire_space *space, struct qr_batch *batch)
 		first = first < last ? first : last;
 		add_to_runs(batch, last);
 	}
-	if (batch->nr_runs == 0)
-		return;
 	span = (struct quire_run){qr_leaf_address(&batch->leaf, first), last - first + 1};
-	if (batch->nr_runs <= RUNS_APART || !is_heard(space, batch) ||
-	    !qr_space_is_covered(space, range_of(span))) {
-		port->protect(port->ctx, batch->runs, batch->nr_runs, true);
-		return;
+	if (is_better_whole(space, batch, span)) {
+		batch->span_first = first;
+		batch->span_end = last + 1;
+		batch->runs[0] = span;
+		batch->nr_runs = 1;
 	}
-	port->protect(port->ctx, &span, 1, true);
-	batch->span_first = first;
-	batch->span_end = last + 1;
+	qr_unlock(space->lock);
+	if (batch->nr_runs > 0)
+		port->protect(port->ctx, batch->runs, batch->nr_runs, true);
 }
 
-/* Whether nothing of the program would be missed if the page of e were writable. */
-static bool may_be_unprotected(quire_entry e)
+static bool is_readonly(quire_entry e)
 {
-	return !qr_entry_is_busy(e) &&
-	       (!qr_entry_is_present(e) || qr_entry_has(e, QUIRE_ENTRY_WRITABLE));
+	return qr_entry_is_present(e) && !qr_entry_has(e, QUIRE_ENTRY_WRITABLE);
+}
+
+/* Gives up the copies of the pages [first, end) of the leaf, which may be written to from
+ * now on. */
+static void make_writable(struct quire_space *space, struct qr_batch *batch,
+			  uint32_t first, uint32_t end)
+{
+	for (uint32_t i = first; i < end; i++) {
+		quire_entry e = batch->leaf.entries[i];
+
+		if (!is_readonly(e))
+			continue;
+		qr_space_drop_copy(space, qr_entry_pfn(e));
+		qr_leaf_set(&space->tables, &batch->leaf, i,
+			    qr_entry_with(e, QUIRE_ENTRY_WRITABLE | QUIRE_ENTRY_DIRTY));
+	}
+}
+
+/* Adds the writable page at index to the runs: to the last one if only so many pages lie
+ * between that must not be written to unseen. */
+static void add_gap(struct quire_space *space, struct qr_batch *batch, uint32_t index,
+		    uint32_t nr_between)
+{
+	const struct quire_run *last = batch->runs + batch->nr_runs - 1;
+
+	if (batch->nr_runs == 0 || nr_between > COPIES_GIVEN) {
+		add_run(batch, index);
+		return;
+	}
+	make_writable(space, batch, qr_leaf_index(last->start), index);
+	extend_run(batch, index);
 }
 
 /* Pages that were protected only because they lie between victims get their right to
- * write back.  By now the victims are gone, so that few runs are left; a write that came
- * before was a fault that unprotected its page. */
+ * write back; a write that came before was a fault that unprotected its page.  By now the
+ * victims are gone, so that few runs are left. */
 static void unprotect_gaps(struct quire_space *space, struct qr_batch *batch)
 {
-	bool is_open = false;
+	uint32_t nr_between = 0;
 
 	batch->nr_runs = 0;
 	for (uint32_t i = batch->span_first; i < batch->span_end; i++) {
 		quire_entry e = batch->leaf.entries[i];
 
-		if (!may_be_unprotected(e)) {
-			is_open = false;
+		if (qr_entry_is_busy(e)) {
+			nr_between = UINT32_MAX / 2;
+		} else if (is_readonly(e)) {
+			nr_between++;
 		} else if (qr_entry_is_present(e)) {
-			if (is_open)
-				extend_run(batch, i);
-			else
-				add_run(batch, i);
-			is_open = true;
+			add_gap(space, batch, i, nr_between);
+			nr_between = 0;
 		}
 	}
 	if (batch->nr_runs > 0)
@@ -373,9 +414,8 @@ uint32_t qr_batch_evict(struct quire_reclaim *reclaim, struct quire_lane *lane)
 	uint32_t nr_gone, nr_packed;
 	uint64_t started;
 
-	protect(space, batch);
 	reclaim->nr_at_work++;
-	qr_unlock(space->lock);
+	protect(space, batch);
 	started = space->port->clock(space->port->ctx);
 	nr_packed = pack_all(reclaim, lane);
 	started = space->port->clock(space->port->ctx) - started;

@@ -35,7 +35,7 @@ static const struct rig_config rows[] = {
 	{.copies = true, .swap = QUIRE_SWAP_FILE, .lanes = 2, .disk = 4096},
 	{.copies = true, .swap = QUIRE_SWAP_FILE, .lanes = 4, .store = 64, .disk = 4096},
 	{.copies = true, .swap = QUIRE_SWAP_RAM, .lanes = 2, .disk = 1},
-	{.copies = true, .swap = QUIRE_SWAP_RAM, .lanes = 2, .daemon = 1, .disk = 1},
+	{.copies = true, .swap = QUIRE_SWAP_FILE, .lanes = 2, .daemon = 1, .disk = 4096},
 	{.copies = false, .swap = QUIRE_SWAP_FILE, .lanes = 2, .disk = 4096},
 	{.copies = false, .swap = QUIRE_SWAP_FILE, .lanes = 4, .store = 64, .disk = 4096},
 	{.copies = false,
