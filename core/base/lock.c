@@ -25,7 +25,7 @@ void qr_lock_init(struct quire_lock *lock, const struct quire_port *port)
 void qr_lock_slowly(struct quire_lock *lock)
 {
 	for (int i = 0; i < SPIN_TURNS; i++) {
-		if (qr_lock_try(lock))
+		if (!qr_lock_is_held(lock) && qr_lock_try(lock))
 			return;
 		relax();
 	}
