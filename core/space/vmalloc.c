@@ -360,6 +360,7 @@ static quire_vaddr map(struct quire_vmalloc *v, uint32_t cpu, uint64_t nr,
 			return (quire_vaddr){0};
 		}
 	}
+	qr_objects_watch(v->objects, v->zone);
 	return page_of(area, 0);
 }
 

@@ -136,11 +136,12 @@ static void count_wake(void *ctx)
 	((struct upcalls *)ctx)->nr_wakes++;
 }
 
-static bool free_some(void *ctx, uint32_t order)
+static bool free_some(void *ctx, uint32_t cpu, uint32_t order)
 {
 	struct upcalls *up = ctx;
 
-	(void)order;
+	assert_int_equal(cpu, 0);
+	assert_int_equal(order, 0);
 	if (up->nr_pressures++ == 3)
 		return false;
 	for (uint32_t i = 0; i < 70; i++)
