@@ -29,6 +29,7 @@
 #include "core/files/cache.h"
 #include "core/space/area_tree.h"
 #include "core/space/space.h"
+#include "core/space/swap_cache.h"
 #include "quire/vm.h"
 
 /* Spaces at a time; what a TLB of 12 bits can tell apart (Intel SDM volume 3, 4.10.1). */
@@ -43,6 +44,7 @@ struct quire_vm {
 	struct quire_stats *stats;
 	struct quire_pool objects, families;
 	struct quire_page_cache cache;
+	struct qr_swap_cache swap_cache;
 	struct quire_mm *mms; /* all of them */
 	quire_pfn zero;	      /* the page of zeros that reads share */
 	uint32_t next_anon, next_asid;
@@ -228,6 +230,20 @@ enum quire_status qr_mm_sync_area(struct quire_mm *mm, const struct quire_area *
 /* What MADV_WILLNEED does for the part of one area. */
 void qr_mm_will_need(struct quire_mm *mm, const struct quire_area *area, uint64_t start,
 		     uint64_t end);
+
+/* ---- mm_ahead.c */
+
+/* Whether the page that a fault brings back will not come alone. */
+bool qr_mm_reads_ahead(const struct quire_area *area);
+/* The page of va, or of the object, came back from swap: reads its neighbours ahead where
+ * it had to be read itself.  Takes nothing that is in use. */
+void qr_mm_swapped_in(struct quire_mm *mm, struct quire_area *area, uint64_t va,
+		      enum qr_swap_found found);
+void qr_object_swapped_in(struct quire_vm *vm, struct quire_object *object,
+			  uint64_t index, enum qr_fetch how, enum qr_swap_found found);
+/* What MADV_WILLNEED does for what is out of the part of one area. */
+void qr_mm_swap_will_need(struct quire_mm *mm, const struct quire_area *area,
+			  uint64_t start, uint64_t end);
 
 /* ---- mm_rmap.c */
 

@@ -249,18 +249,18 @@ static bool is_resident(struct quire_mm *mm, const struct quire_area *area, uint
 {
 	const struct quire_object *object;
 	struct qr_leaf leaf;
+	quire_entry e;
 
 	if (qr_tables_leaf(&mm->tables, (quire_vaddr){va}, &leaf)) {
-		quire_entry e = leaf.entries[qr_leaf_index((quire_vaddr){va})];
-
+		e = leaf.entries[qr_leaf_index((quire_vaddr){va})];
 		if (!qr_entry_is_empty(e))
-			return qr_entry_is_present(e);
+			return qr_entry_is_present(e) || qr_swap_is_cached(mm->vm, e);
 	}
 	if (area->object == 0)
 		return false;
 	object = qr_object_at(&mm->vm->objects, area->object);
-	return qr_entry_is_present(
-		qr_object_get(object, area->offset + qr_pages(va - area->start)));
+	e = qr_object_get(object, area->offset + qr_pages(va - area->start));
+	return qr_entry_is_present(e) || qr_swap_is_cached(mm->vm, e);
 }
 
 enum quire_status quire_mm_incore(struct quire_mm *mm, uint64_t start, uint64_t bytes,

@@ -80,22 +80,19 @@ static enum quire_status map_swapped(struct fault *f)
 {
 	quire_slot slot = {qr_entry_number(f->entry)};
 	enum quire_status status;
+	enum qr_swap_found found;
 	quire_pfn pfn;
 
-	if (!qr_vm_take(f->vm, &pfn))
-		return QUIRE_NO_MEMORY;
-	own(f, pfn);
-	status = qr_space_load(&f->vm->swap, &f->vm->lane, slot, bytes_of(f, pfn), false);
-	if (status != QUIRE_OK) {
-		qr_vm_put(f->vm, pfn);
+	status = qr_swap_in(f->vm, slot, qr_mm_reads_ahead(f->area), &pfn, &found);
+	if (status != QUIRE_OK)
 		return status;
-	}
-	f->kind = QUIRE_FAULT_MAJOR;
+	own(f, pfn);
+	f->kind = found == QR_SWAP_OUT ? QUIRE_FAULT_MAJOR : QUIRE_FAULT_MAPPED;
 	set(f, pfn, qr_area_flags(f->area) | QUIRE_ENTRY_DIRTY);
 	qr_workingset_refault(&f->vm->cache.workingset, qr_zone_frame(&f->vm->zone, pfn),
 			      qr_ghost_of_slot(slot.n));
-	qr_swap_drop(&f->vm->swap, slot);
-	f->vm->figures.pages_in++;
+	qr_vm_drop_slot(f->vm, slot);
+	qr_mm_swapped_in(f->mm, f->area, f->va, found);
 	return QUIRE_OK;
 }
 

@@ -37,56 +37,49 @@ uint64_t qr_object_flags(const struct quire_vm *vm, const struct quire_area *are
 	return for_write ? flags | QUIRE_ENTRY_DIRTY : flags & ~QUIRE_ENTRY_WRITABLE;
 }
 
-/* A new frame for page index of shared memory; false where a frame is lacking. */
-static bool take_page(struct quire_vm *vm, uint32_t number, uint64_t index,
-		      quire_pfn *out)
+/* A page of the object that is out comes back. */
+static enum quire_status bring_back(struct quire_vm *vm, uint32_t number, uint64_t index,
+				    enum qr_fetch how, quire_pfn *out, bool *was_out)
 {
+	struct quire_object *object = qr_object_at(&vm->objects, number);
+	const quire_slot slot = {qr_entry_number(qr_object_get(object, index))};
+	struct quire_frame *frame;
+	enum quire_status status;
+	enum qr_swap_found found;
+	bool done;
+
+	status = qr_swap_in(vm, slot, object->ahead.window > 1 && how != QR_FETCH_ALONE,
+			    out, &found);
+	if (status != QUIRE_OK)
+		return status;
+	*was_out = found == QR_SWAP_OUT;
+	frame = qr_zone_frame(&vm->zone, *out);
+	frame->owner = qr_page_owner(true, number, index);
+	done = qr_object_set(object, index, qr_entry_present(*out, 0));
+	QUIRE_ASSERT(done);
+	qr_workingset_refault(&vm->cache.workingset, frame, qr_ghost_of_slot(slot.n));
+	qr_vm_drop_slot(vm, slot);
+	qr_object_swapped_in(vm, object, index, how, found);
+	return QUIRE_OK;
+}
+
+/* A page of memory that was never written to. */
+static enum quire_status make_page(struct quire_vm *vm, uint32_t number, uint64_t index,
+				   quire_pfn *out)
+{
+	struct quire_object *object = qr_object_at(&vm->objects, number);
 	struct quire_frame *frame;
 
 	if (!qr_vm_take(vm, out))
-		return false;
+		return QUIRE_NO_MEMORY;
 	frame = qr_zone_frame(&vm->zone, *out);
 	frame->nr_entries = 1;
 	frame->owner = qr_page_owner(true, number, index);
-	return true;
-}
-
-static enum quire_status load(struct quire_vm *vm, quire_slot slot, quire_pfn pfn)
-{
-	enum quire_status status = qr_space_load(&vm->swap, &vm->lane, slot,
-						 qr_zone_address(&vm->zone, pfn), false);
-
-	if (status == QUIRE_OK)
-		vm->figures.pages_in++;
-	return status;
-}
-
-/* A page of memory that is not in a frame: back from swap, or new. */
-static enum quire_status make_page(struct quire_vm *vm, uint32_t number, uint64_t index,
-				   quire_entry e, quire_pfn *out)
-{
-	struct quire_object *object = qr_object_at(&vm->objects, number);
-	const quire_slot slot = {qr_entry_number(e)};
-	enum quire_status status = QUIRE_OK;
-
-	if (!take_page(vm, number, index, out))
-		return QUIRE_NO_MEMORY;
-	if (qr_entry_is_swapped(e))
-		status = load(vm, slot, *out);
-	else
-		memset(qr_zone_address(&vm->zone, *out), 0, QUIRE_PAGE_BYTES);
-	if (status == QUIRE_OK &&
-	    !qr_object_set(object, index, qr_entry_present(*out, 0)))
-		status = QUIRE_NO_MEMORY;
-	if (status != QUIRE_OK) {
-		qr_vm_put(vm, *out);
-	} else if (qr_entry_is_swapped(e)) {
-		qr_workingset_refault(&vm->cache.workingset,
-				      qr_zone_frame(&vm->zone, *out),
-				      qr_ghost_of_slot(slot.n));
-		qr_swap_drop(&vm->swap, slot);
-	}
-	return status;
+	memset(qr_zone_address(&vm->zone, *out), 0, QUIRE_PAGE_BYTES);
+	if (qr_object_set(object, index, qr_entry_present(*out, 0)))
+		return QUIRE_OK;
+	qr_vm_put(vm, *out);
+	return QUIRE_NO_MEMORY;
 }
 
 enum quire_status qr_object_page(struct quire_vm *vm, uint32_t number, uint64_t index,
@@ -103,8 +96,9 @@ enum quire_status qr_object_page(struct quire_vm *vm, uint32_t number, uint64_t 
 	*out = qr_entry_pfn(e);
 	if (qr_entry_is_present(e))
 		return QUIRE_OK;
-	*was_out = qr_entry_is_swapped(e);
-	return make_page(vm, number, index, e, out);
+	if (qr_entry_is_swapped(e))
+		return bring_back(vm, number, index, how, out, was_out);
+	return make_page(vm, number, index, out);
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -254,6 +248,7 @@ void qr_mm_will_need(struct quire_mm *mm, const struct quire_area *area, uint64_
 	struct quire_object *object;
 	uint64_t first;
 
+	qr_mm_swap_will_need(mm, area, start, end);
 	if (area->object == 0)
 		return;
 	object = qr_object_at(&mm->vm->objects, area->object);
