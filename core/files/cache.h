@@ -93,6 +93,8 @@ void qr_file_free(struct quire_file *file);
 void qr_file_set_bytes(struct quire_file *file, uint64_t bytes);
 /* Drops the pages from first on; no entry names them. */
 void qr_file_cut(struct quire_file *file, uint64_t first);
+/* The same for [first, last). */
+void qr_file_cut_out(struct quire_file *file, uint64_t first, uint64_t last);
 /* Drops the one page, clean and named by no entry. */
 void qr_file_drop(struct quire_file *file, uint64_t index);
 

@@ -27,6 +27,7 @@ struct quire_object {
 	uint32_t file;	       /* whose pages they are, 0: shared memory without a name */
 	struct qr_ahead ahead; /* what is swapped in, of memory */
 	bool is_charged;       /* its length is in Committed_AS */
+	bool charges_pages;    /* or those that it has, one by one */
 	bool has_store; /* of the file: its pages are clean or dirty, and never in swap */
 };
 

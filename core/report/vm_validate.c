@@ -224,6 +224,8 @@ static void see_object(struct walk *walk, uint32_t number)
 	walk->nr_named += sum.nr_resident;
 	if (object->is_charged)
 		walk->charged += object->nr_pages;
+	if (object->charges_pages)
+		walk->charged += sum.nr_resident + sum.nr_swapped;
 }
 
 static bool count_one(void *ctx, struct quire_mm *mm, const struct quire_area *area,

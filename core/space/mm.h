@@ -214,6 +214,9 @@ enum quire_status qr_object_page(struct quire_vm *vm, uint32_t number, uint64_t 
  * of them. */
 void qr_object_unmap(struct quire_vm *vm, uint32_t number, uint64_t first, uint64_t last,
 		     bool copies_too);
+/* [first, last) of the object reads as zeros from now on; private copies stay. */
+enum quire_status qr_object_punch(struct quire_vm *vm, uint32_t number, uint64_t first,
+				  uint64_t last);
 /* The upcall of the page cache. */
 void qr_page_protect(struct quire_vm *vm, quire_pfn pfn);
 /* The file may have lost its last user. */

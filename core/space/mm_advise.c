@@ -84,11 +84,7 @@ static enum quire_status punch(const struct advice *a)
 		return QUIRE_INVALID;
 	if (qr_is_private(a->area) || qr_area_is(a->area, QUIRE_AREA_READONLY))
 		return QUIRE_REFUSED;
-	if (qr_object_at(&vm->objects, a->area->object)->has_store)
-		return QUIRE_UNSUPPORTED;
-	qr_object_unmap(vm, a->area->object, first, last, false);
-	qr_object_truncate(vm, qr_object_at(&vm->objects, a->area->object), first, last);
-	return QUIRE_OK;
+	return qr_object_punch(vm, a->area->object, first, last);
 }
 
 static void make_entry_old(struct quire_vm *vm, quire_entry *e)

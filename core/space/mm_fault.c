@@ -134,9 +134,9 @@ static enum quire_status object_page(struct fault *f, quire_pfn *out)
 		how = QR_FETCH_AHEAD;
 	status = qr_object_page(f->vm, f->area->object, index_of(f), how, out, &was_out);
 	f->kind = was_out ? QUIRE_FAULT_MAJOR : QUIRE_FAULT_MAPPED;
-	if (status == QUIRE_IO)
+	if (status == QUIRE_IO || status == QUIRE_NO_SPACE)
 		f->kind = QUIRE_FAULT_BUS;
-	return status;
+	return status == QUIRE_NO_SPACE ? QUIRE_PAST_END : status;
 }
 
 static bool name_once_more(struct fault *f, quire_pfn pfn)

@@ -63,23 +63,27 @@ static enum quire_status bring_back(struct quire_vm *vm, uint32_t number, uint64
 	return QUIRE_OK;
 }
 
-/* A page of memory that was never written to. */
+/* A page of memory that was never there.  QUIRE_NO_SPACE: CommitLimit forbids it. */
 static enum quire_status make_page(struct quire_vm *vm, uint32_t number, uint64_t index,
 				   quire_pfn *out)
 {
 	struct quire_object *object = qr_object_at(&vm->objects, number);
 	struct quire_frame *frame;
 
+	if (object->charges_pages && !qr_vm_may_charge(vm, 1))
+		return QUIRE_NO_SPACE;
 	if (!qr_vm_take(vm, out))
 		return QUIRE_NO_MEMORY;
 	frame = qr_zone_frame(&vm->zone, *out);
 	frame->nr_entries = 1;
 	frame->owner = qr_page_owner(true, number, index);
 	memset(qr_zone_address(&vm->zone, *out), 0, QUIRE_PAGE_BYTES);
-	if (qr_object_set(object, index, qr_entry_present(*out, 0)))
-		return QUIRE_OK;
-	qr_vm_put(vm, *out);
-	return QUIRE_NO_MEMORY;
+	if (!qr_object_set(object, index, qr_entry_present(*out, 0))) {
+		qr_vm_put(vm, *out);
+		return QUIRE_NO_MEMORY;
+	}
+	vm->committed += object->charges_pages;
+	return QUIRE_OK;
 }
 
 enum quire_status qr_object_page(struct quire_vm *vm, uint32_t number, uint64_t index,
@@ -153,6 +157,36 @@ void qr_object_unmap(struct quire_vm *vm, uint32_t number, uint64_t first, uint6
 			if (a->object == number)
 				unmap_part(mm, a, first, last, copies_too);
 	}
+}
+
+static enum quire_status punch_store(struct quire_file *file, uint64_t first,
+				     uint64_t last)
+{
+	const struct quire_file_ops *ops = file->config.ops;
+
+	if (ops->punch == NULL)
+		return QUIRE_UNSUPPORTED;
+	last = least(last, qr_file_object(file)->nr_pages);
+	return first < last ? ops->punch(file->config.ctx, first, last - first)
+			    : QUIRE_OK;
+}
+
+enum quire_status qr_object_punch(struct quire_vm *vm, uint32_t number, uint64_t first,
+				  uint64_t last)
+{
+	struct quire_object *object = qr_object_at(&vm->objects, number);
+	enum quire_status status = QUIRE_OK;
+
+	if (object->has_store)
+		status = punch_store(qr_object_file(vm, object), first, last);
+	if (status != QUIRE_OK)
+		return status;
+	qr_object_unmap(vm, number, first, last, false);
+	if (object->has_store)
+		qr_file_cut_out(qr_object_file(vm, object), first, last);
+	else
+		qr_object_truncate(vm, object, first, last);
+	return QUIRE_OK;
 }
 
 static bool protect_entry(void *ctx, struct quire_mm *mm, const struct quire_area *area,

@@ -188,6 +188,7 @@ void qr_object_truncate(struct quire_vm *vm, struct quire_object *object, uint64
 				continue;
 			/* The table goes with its last entry. */
 			qr_object_set(object, base + i, (quire_entry){0});
+			vm->committed -= object->charges_pages;
 			if (qr_entry_is_swapped(e))
 				qr_vm_drop_slot(vm, (quire_slot){qr_entry_number(e)});
 			else

@@ -40,6 +40,10 @@ struct quire_file_ops {
 				   uint32_t nr);
 	/* The file has so many bytes from now on.  Other than QUIRE_OK: it has not. */
 	enum quire_status (*resize)(void *ctx, uint64_t bytes);
+	/* The nr pages from index on, all of them the file's, read as zeros from now on.
+	 * Other than QUIRE_OK: they do not.  May be NULL: the store has no holes, and
+	 * MADV_REMOVE is refused. */
+	enum quire_status (*punch)(void *ctx, uint64_t index, uint64_t nr);
 	/* The machine does not know the file any more.  May be NULL. */
 	void (*release)(void *ctx);
 };
@@ -65,7 +69,8 @@ uint64_t quire_file_bytes(struct quire_file *file);
 
 /* As pread and pwrite: *done bytes were copied, fewer than asked for at the end of the file,
  * or where something fails after the first page.  QUIRE_IO: the store failed.
- * QUIRE_NO_FILE: a write to a file that is only read.  QUIRE_OVERFLOW: past the size that
+ * QUIRE_NO_FILE: a write to a file that is only read.  QUIRE_NO_SPACE: one in memory may not
+ * have more pages (CommitLimit).  QUIRE_OVERFLOW: past the size that
  * a file may have. */
 enum quire_status quire_file_read(struct quire_file *file, uint64_t at, void *buf,
 				  size_t bytes, size_t *done);

@@ -142,6 +142,21 @@ static enum quire_status store_resize(void *ctx, uint64_t bytes)
 	return QUIRE_OK;
 }
 
+static enum quire_status store_punch(void *ctx, uint64_t index, uint64_t nr)
+{
+	struct qr_soft_store *store = ctx;
+
+	if (store->is_released || nr == 0 || index + nr > store->nr_pages)
+		qr_soft_panic(store->soft, "a hole where the file has no page");
+	if (fails(store, QR_SOFT_FILE_PUNCH))
+		return QUIRE_IO;
+	for (uint64_t i = index; i < index + nr; i++) {
+		free(store->pages[i]);
+		store->pages[i] = NULL;
+	}
+	return QUIRE_OK;
+}
+
 static void store_release(void *ctx)
 {
 	struct qr_soft_store *store = ctx;
@@ -155,6 +170,7 @@ static const struct quire_file_ops store_ops = {
 	.read = store_read,
 	.write = store_write,
 	.resize = store_resize,
+	.punch = store_punch,
 	.release = store_release,
 };
 
