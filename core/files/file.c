@@ -58,7 +58,7 @@ struct quire_file *qr_file_new(struct quire_page_cache *cache,
 
 bool qr_file_is_unused(const struct quire_file *file)
 {
-	return !file->is_open && file->nr_dirty == 0 &&
+	return !file->is_open && file->nr_dirty == 0 && file->nr_writing == 0 &&
 	       qr_file_object(file)->nr_areas == 0;
 }
 

@@ -127,6 +127,8 @@ static void init_cache(struct quire_vm *vm)
 	qr_page_cache_init(&vm->cache, &vm->zone, &vm->objects);
 	vm->cache.vm = vm;
 	vm->cache.protect = qr_page_protect;
+	vm->cache.let_go = qr_vm_let_go;
+	vm->cache.take_back = qr_vm_take_back;
 }
 
 enum quire_status quire_vm_open(struct quire_vm **out, const struct quire_port *port,
@@ -230,6 +232,7 @@ static void count_files(const struct quire_vm *vm, struct quire_vm_figures *out)
 	out->active_anon = ws->nr_active[QR_ANON];
 	out->active_file = ws->nr_active[QR_FILE];
 	out->dirty = vm->cache.nr_dirty;
+	out->writeback = vm->cache.nr_writeback;
 	out->dirtied = vm->cache.dirtied;
 	out->written = vm->cache.written;
 	out->file_in = vm->cache.pages_in;

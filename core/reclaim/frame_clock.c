@@ -163,6 +163,8 @@ static bool evict_file(struct quire_vm *vm, quire_pfn pfn)
 	uint64_t nr_dirty = file->nr_dirty;
 	struct replacement with = {{0}};
 
+	if (qr_page_has(frame, QUIRE_PAGE_WRITEBACK))
+		return false;
 	if (qr_entry_has(qr_object_get(object, index), QUIRE_ENTRY_DIRTY)) {
 		(void)qr_file_write_back(file, first, first + QUIRE_FILE_RUN,
 					 QUIRE_FILE_RUN);

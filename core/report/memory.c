@@ -70,7 +70,7 @@ size_t quire_report_meminfo(struct quire_vm *vm, char *at, size_t room)
 	put_meminfo(&text, "Zswap", f.store);
 	put_meminfo(&text, "Mlocked", locked_pages(vm));
 	put_meminfo(&text, "Dirty", f.dirty);
-	put_meminfo(&text, "Writeback", 0);
+	put_meminfo(&text, "Writeback", f.writeback);
 	put_meminfo(&text, "AnonPages", f.anon);
 	put_meminfo(&text, "Mapped", f.mapped);
 	put_meminfo(&text, "Shmem", f.shared);
@@ -162,8 +162,7 @@ size_t quire_report_vmstat(struct quire_vm *vm, char *at, size_t room)
 	put_vmstat(&text, "nr_swapcached", f.swap_cached);
 	put_reclaim(&text, &f);
 	put_vmstat(&text, "nr_dirty", f.dirty);
-	/* A transfer is over before anybody can look. */
-	put_vmstat(&text, "nr_writeback", 0);
+	put_vmstat(&text, "nr_writeback", f.writeback);
 	put_vmstat(&text, "nr_dirtied", f.dirtied);
 	put_vmstat(&text, "nr_written", f.written);
 	put_vmstat(&text, "pgpgin", f.file_in * KIB_A_PAGE);

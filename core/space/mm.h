@@ -18,8 +18,9 @@
  *   M4  an object's nr_areas is the number of areas that show it, 0 only of a file;
  *   M5  a page in a writable entry of a private area is named by no other entry.
  *
- * Locking.  Every call holds turn, the machine's lock; inner is the swap store's, let go
- * of while it transfers.  A frame that is freed is handed out again only under turn, and
+ * Locking.  Every call holds turn, the machine's lock, and lets go of it only for a free
+ * write back or to wait for one (mm_writeback.c); inner is the swap store's, let go of
+ * while it transfers.  A frame that is freed is handed out again only under turn, and
  * turn is let go of only after the flush, so no CPU has an old translation of it by then.
  */
 #ifndef QUIRE_CORE_SPACE_MM_H
@@ -247,6 +248,19 @@ void qr_object_swapped_in(struct quire_vm *vm, struct quire_object *object,
 /* What MADV_WILLNEED does for what is out of the part of one area. */
 void qr_mm_swap_will_need(struct quire_mm *mm, const struct quire_area *area,
 			  uint64_t start, uint64_t end);
+
+/* ---- mm_writeback.c: each of these that waits lets go of the lock meanwhile */
+
+void qr_vm_let_go(struct quire_vm *vm);
+void qr_vm_take_back(struct quire_vm *vm);
+/* No transfer is under way with the lock let go of. */
+void qr_vm_wait_written(struct quire_vm *vm);
+/* Nobody is about to write the file back; it stays, for the caller has it. */
+void qr_file_wait_written(struct quire_file *file);
+/* The page of the file may be changed, by a write up to byte end. */
+void qr_file_wait_page(struct quire_file *file, uint64_t index, uint64_t end);
+/* Whether a write at va had to wait: the area may be gone. */
+bool qr_mm_waits(struct quire_vm *vm, const struct quire_area *area, uint64_t va);
 
 /* ---- mm_rmap.c */
 

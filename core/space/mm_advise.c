@@ -236,6 +236,8 @@ enum quire_status quire_mm_advise(struct quire_mm *mm, uint64_t start, uint64_t 
 	if (bytes == 0)
 		return QUIRE_OK;
 	qr_mm_enter(mm);
+	if (advice == QUIRE_MM_REMOVE || advice == QUIRE_MM_POPULATE_WRITE)
+		qr_vm_wait_written(mm->vm);
 	status = advise(mm, start, end, advice);
 	qr_mm_leave(mm);
 	return status;
@@ -299,11 +301,13 @@ enum quire_status quire_mm_sync(struct quire_mm *mm, uint64_t start, uint64_t by
 	qr_mm_enter(mm);
 	while (start < end) {
 		const struct quire_area *a = qr_mm_from(mm, start);
+		uint64_t next;
 
 		if (a == NULL || a->start >= end) {
 			status = QUIRE_NO_MEMORY;
 			break;
 		}
+		next = a->end;
 		if (a->start > start)
 			status = QUIRE_NO_MEMORY;
 		if ((flags & QUIRE_MM_SYNC_INVALIDATE) != 0 &&
@@ -319,8 +323,11 @@ enum quire_status quire_mm_sync(struct quire_mm *mm, uint64_t start, uint64_t by
 			status = wrote;
 			break;
 		}
-		start = a->end;
+		/* The lock may have been let go of. */
+		start = next;
 	}
+	if ((flags & QUIRE_MM_SYNC_SYNC) != 0)
+		qr_vm_wait_written(mm->vm);
 	qr_mm_leave(mm);
 	return status;
 }

@@ -351,7 +351,9 @@ enum quire_status quire_mm_fault(struct quire_mm *mm, uint64_t address, uint32_t
 	*out = (struct quire_fault){.address = address, .code = code};
 	f.write = (code & QUIRE_PF_WRITE) != 0;
 	qr_mm_enter(mm);
-	f.area = qr_mm_from(mm, va);
+	do
+		f.area = qr_mm_from(mm, va);
+	while (f.write && f.area != NULL && qr_mm_waits(mm->vm, f.area, va));
 	if (f.area != NULL && f.area->start > va &&
 	    qr_area_is(f.area, QUIRE_AREA_GROWSDOWN))
 		out->grew_stack = grow_stack(mm, f.area, va);

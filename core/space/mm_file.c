@@ -238,7 +238,8 @@ void qr_vm_balance_dirty(struct quire_vm *vm)
 	if (vm->cache.nr_dirty > 0 &&
 	    vm->cache.nr_dirty >= dirty_limit(vm, vm->config.dirty_ratio))
 		qr_page_cache_write_down(
-			&vm->cache, dirty_limit(vm, vm->config.dirty_background_ratio));
+			&vm->cache, dirty_limit(vm, vm->config.dirty_background_ratio),
+			false);
 }
 
 void qr_vm_write_background(struct quire_vm *vm)
@@ -246,7 +247,7 @@ void qr_vm_write_background(struct quire_vm *vm)
 	uint64_t limit = dirty_limit(vm, vm->config.dirty_background_ratio);
 
 	if (vm->cache.nr_dirty > limit)
-		qr_page_cache_write_down(&vm->cache, limit);
+		qr_page_cache_write_down(&vm->cache, limit, true);
 }
 
 enum quire_status qr_file_report(struct quire_file *file, enum quire_status status)
@@ -261,6 +262,7 @@ enum quire_status qr_mm_sync_area(struct quire_mm *mm, const struct quire_area *
 				  uint64_t start, uint64_t end)
 {
 	struct quire_object *object;
+	enum quire_status status;
 	struct quire_file *file;
 	uint64_t first;
 
@@ -271,9 +273,13 @@ enum quire_status qr_mm_sync_area(struct quire_mm *mm, const struct quire_area *
 		return QUIRE_OK;
 	file = qr_object_file(mm->vm, object);
 	first = area->offset + qr_pages(start - area->start);
-	return qr_file_report(file, qr_file_write_back(file, first,
-						       first + qr_pages(end - start),
-						       UINT64_MAX));
+	file->nr_writing++;
+	status = qr_file_report(
+		file, qr_file_write_back_free(file, first, first + qr_pages(end - start),
+					      UINT64_MAX));
+	file->nr_writing--;
+	qr_file_settle(mm->vm, file);
+	return status;
 }
 
 void qr_mm_will_need(struct quire_mm *mm, const struct quire_area *area, uint64_t start,

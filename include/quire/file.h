@@ -12,7 +12,8 @@
  * else.  A page whose write fails stays dirty; the failure is reported by the next sync,
  * once.
  *
- * Context.  Any thread; a call holds the machine's lock from beginning to end.
+ * Context.  Any thread; a call holds the machine's lock, but for the time in which a sync or a
+ * tick writes pages back, or a call waits for them.
  */
 #ifndef QUIRE_FILE_H
 #define QUIRE_FILE_H
@@ -26,8 +27,9 @@ struct quire_file;
 /* The most pages that one transfer moves. */
 #define QUIRE_FILE_RUN 16u
 
-/* The store behind a file.  Called with the machine's lock held: an op must not call back
- * into the machine.  A transfer is of nr neighbouring pages, 1..QUIRE_FILE_RUN, from the
+/* The store behind a file.  An op must not call back into the machine, whose lock is held;
+ * it is let go of while the pages of a sync or a tick are written: writes of such a file may
+ * come side by side, and reads beside them, of other pages; resize and punch come alone.  A transfer is of nr neighbouring pages, 1..QUIRE_FILE_RUN, from the
  * page index on; the file's last page is transferred whole. */
 struct quire_file_ops {
 	/* What was never written, or was cut off by resize, reads as zeros; what lies past

@@ -9,7 +9,8 @@
  * A machine lives in its port's frames.  Of the port it uses direct, nr_frames, the swap
  * ops, clock, wait, notify and panic; translations go by struct quire_mmu.
  *
- * Context.  Any thread; a call holds the machine's lock from beginning to end.
+ * Context.  Any thread; a call holds the machine's lock from beginning to end, but for the
+ * time in which it writes a file back for msync, or waits for pages being written back.
  */
 #ifndef QUIRE_VM_H
 #define QUIRE_VM_H
@@ -274,8 +275,9 @@ struct quire_vm_figures {
 	uint64_t total, free, tables, store, meta;
 	uint64_t anon, shared, file; /* pages in memory */
 	uint64_t active_anon, active_file;
-	uint64_t mapped; /* of shared and file: those that an entry names */
-	uint64_t dirty;	 /* of file */
+	uint64_t mapped;    /* of shared and file: those that an entry names */
+	uint64_t dirty;	    /* of file */
+	uint64_t writeback; /* of file: on their way to the store */
 	uint64_t swapped;
 	uint64_t swap_cached; /* of them: read ahead, and in memory as well */
 	uint64_t committed, commit_limit;
