@@ -159,12 +159,20 @@ static uint64_t most(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+/* The page whose use asks for the next window: only a fault tells that it is used. */
+static uint64_t mark_of(const struct fault *f, const struct quire_object *object)
+{
+	if (!object->has_store || !qr_area_is(f->area, QUIRE_AREA_SEQUENTIAL))
+		return UINT64_MAX;
+	return qr_object_file(f->vm, object)->ahead_mark;
+}
+
 /* A read maps what is there of the window around it. */
 static void map_around(struct fault *f, const struct quire_object *object)
 {
 	const uint64_t window = AROUND * QUIRE_PAGE_BYTES;
 	uint64_t va = most(f->va & ~(window - 1), f->area->start);
-	uint64_t here = f->va, end;
+	uint64_t here = f->va, mark = mark_of(f, object), end;
 
 	/* A window that the area's start cuts off is as long as any other. */
 	end = least(va + window, least(f->area->end, f->leaf.base + QUIRE_LEAF_BYTES));
@@ -177,7 +185,8 @@ static void map_around(struct fault *f, const struct quire_object *object)
 		f->va = va;
 		e = index_of(f) < object->nr_pages ? qr_object_get(object, index_of(f))
 						   : (quire_entry){0};
-		if (qr_entry_is_present(e) && name_once_more(f, qr_entry_pfn(e)))
+		if (index_of(f) != mark && qr_entry_is_present(e) &&
+		    name_once_more(f, qr_entry_pfn(e)))
 			set(f, qr_entry_pfn(e), qr_object_flags(f->vm, f->area, false));
 	}
 	f->va = here;

@@ -282,6 +282,33 @@ static void faults_read_ahead(void **state)
 	rig_close(&rig);
 }
 
+/* Who reads a mapping in order, and says so, waits for the first page alone. */
+static void mapped_readers_read_ahead(void **state)
+{
+	struct quire_mm_figures figures;
+	struct quire_mm *mm;
+	struct rig_file f;
+	struct rig rig;
+	uint64_t at;
+
+	(void)state;
+	rig_open(&rig, plain);
+	f = rig_file(&rig, 256);
+	mm = rig_mm(&rig);
+	at = rig_map(mm, &f, 0, 256, QUIRE_READ, QUIRE_MM_SHARED);
+	assert_int_equal(quire_mm_advise(mm, at, 256 * PAGE, QUIRE_MM_SEQUENTIAL),
+			 QUIRE_OK);
+	for (uint64_t i = 0; i < 256; i++)
+		assert_int_equal(load(&rig, mm, at + i * PAGE), RIG_WORD + i);
+	quire_mm_figures(mm, &figures);
+	assert_int_equal(figures.major_faults, 1);
+	assert_int_equal(qr_soft_store_counts(f.store).pages_read, 256);
+	rig_validate(&rig);
+	quire_mm_destroy(mm);
+	rig_file_close(&f);
+	rig_close(&rig);
+}
+
 /* In order: windows grow, and transfers with them. */
 static void readers_read_ahead(void **state)
 {
@@ -609,6 +636,7 @@ int main(void)
 		cmocka_unit_test(calls_grow_a_file),
 		cmocka_unit_test(faults_read_ahead),
 		cmocka_unit_test(readers_read_ahead),
+		cmocka_unit_test(mapped_readers_read_ahead),
 		cmocka_unit_test(fork_and_moves),
 		cmocka_unit_test(advice_about_files),
 		cmocka_unit_test(holes_are_punched),
