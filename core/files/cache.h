@@ -13,13 +13,17 @@
  *   C1  nr_dirty of a file is the number of its DIRTY entries, that of the cache their sum;
  *   C2  a page of a store is in a frame that says FILE, and workingset.nr_file counts them;
  *   C3  no page lies past the end of its file;
- *   C4  an entry that may write to a page of a store is of a DIRTY page.
+ *   C4  an entry that may write to a page of a store is of a DIRTY page;
+ *   C5  nr_writeback is the number of frames that say WRITEBACK; their pages are clean,
+ *       and their files' nr_writing is not 0.
  *
- * Locking.  The machine's lock; the ops of a store are called with it held.
+ * Locking.  The machine's lock; the ops of a store are called with it held, but for write()
+ * where the write back is a free one: that lets go of it meanwhile.
  */
 #ifndef QUIRE_CORE_FILES_CACHE_H
 #define QUIRE_CORE_FILES_CACHE_H
 
+#include "core/base/lock.h"
 #include "core/files/object.h"
 #include "core/files/workingset.h"
 #include "quire/file.h"
@@ -34,7 +38,13 @@ struct quire_page_cache {
 	struct quire_workingset workingset;
 	/* No entry that names the frame allows writing afterwards, on no CPU. */
 	void (*protect)(struct quire_vm *vm, quire_pfn pfn);
+	/* Let go of the machine's lock; take it again and raise transferred. */
+	void (*let_go)(struct quire_vm *vm);
+	void (*take_back)(struct quire_vm *vm);
 	struct quire_vm *vm;
+	struct quire_event transferred;
+	uint64_t
+		nr_writeback; /* pages that are being transferred with the lock let go of */
 	uint64_t now_ms, next_writeback_ms;
 	uint64_t next_inode;
 	uint32_t next_life;
@@ -51,8 +61,9 @@ struct quire_file {
 	uint64_t bytes;
 	uint64_t nr_dirty, dirtied_ms;
 	uint32_t number, object;
-	uint32_t life; /* ghosts of pages that were cut off are of another */
-	uint32_t turn; /* the last that met it */
+	uint32_t life;	     /* ghosts of pages that were cut off are of another */
+	uint32_t turn;	     /* the last that met it */
+	uint32_t nr_writing; /* free write backs under way: it stays */
 	bool is_open;
 	bool has_failed; /* a write did, and no sync has said so */
 	/* Read-ahead: the window of the last read, and the page whose use asks for more. */
@@ -93,6 +104,8 @@ void qr_file_free(struct quire_file *file);
 void qr_file_set_bytes(struct quire_file *file, uint64_t bytes);
 /* Drops the pages from first on; no entry names them. */
 void qr_file_cut(struct quire_file *file, uint64_t first);
+/* The same for [first, last). */
+void qr_file_cut_out(struct quire_file *file, uint64_t first, uint64_t last);
 /* Drops the one page, clean and named by no entry. */
 void qr_file_drop(struct quire_file *file, uint64_t index);
 
@@ -120,10 +133,16 @@ void qr_file_set_dirty(struct quire_file *file, uint64_t index);
  * and has_failed says so. */
 enum quire_status qr_file_write_back(struct quire_file *file, uint64_t first,
 				     uint64_t last, uint64_t most);
+/* The same, and lets go of the lock during transfers: what the caller knew of anything but
+ * the file may be another afterwards, and the file may have lost its last user. */
+enum quire_status qr_file_write_back_free(struct quire_file *file, uint64_t first,
+					  uint64_t last, uint64_t most);
 /* Writes files back, the one dirty longest first, until no more than so many pages are
- * dirty or each was tried. */
-void qr_page_cache_write_down(struct quire_page_cache *cache, uint64_t nr_dirty);
-/* Writes back all that is dirty for at least age_ms, all files or those. */
+ * dirty or each was tried.  is_free: lets go of the lock. */
+void qr_page_cache_write_down(struct quire_page_cache *cache, uint64_t nr_dirty,
+			      bool is_free);
+/* Writes back all that is dirty for at least age_ms, all files or those; lets go of the
+ * lock. */
 enum quire_status qr_page_cache_write_old(struct quire_page_cache *cache,
 					  uint64_t age_ms);
 

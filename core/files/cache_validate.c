@@ -4,7 +4,7 @@
 
 struct sum {
 	const char *wrong;
-	uint64_t nr_dirty, nr_pages;
+	uint64_t nr_dirty, nr_pages, nr_writeback;
 };
 
 static void blame(struct sum *sum, bool holds, const char *name)
@@ -21,6 +21,7 @@ static void see_leaf(struct sum *sum, const struct quire_file *file,
 	for (uint32_t i = 0; i < QUIRE_TABLE_ENTRIES; i++) {
 		uint64_t index = qr_leaf_address(leaf, i).a >> QUIRE_PAGE_SHIFT;
 		quire_entry e = leaf->entries[i];
+		const struct quire_frame *frame;
 
 		if (qr_entry_is_empty(e))
 			continue;
@@ -29,11 +30,16 @@ static void see_leaf(struct sum *sum, const struct quire_file *file,
 		if (qr_file_is_memory(file))
 			continue;
 		blame(sum, qr_entry_is_present(e), "C2 a page of a store is in a frame");
-		blame(sum,
-		      qr_page_has(qr_zone_frame(file->cache->zone, qr_entry_pfn(e)),
-				  QUIRE_PAGE_FILE),
+		frame = qr_zone_frame(file->cache->zone, qr_entry_pfn(e));
+		blame(sum, qr_page_has(frame, QUIRE_PAGE_FILE),
 		      "C2 the frame of a page of a store says so");
 		sum->nr_pages++;
+		sum->nr_writeback += qr_page_has(frame, QUIRE_PAGE_WRITEBACK);
+		blame(sum,
+		      !qr_page_has(frame, QUIRE_PAGE_WRITEBACK) ||
+			      (file->nr_writing > 0 &&
+			       !qr_entry_has(e, QUIRE_ENTRY_DIRTY)),
+		      "C5 a page that is being written back is clean");
 		sum->nr_dirty += qr_entry_has(e, QUIRE_ENTRY_DIRTY);
 	}
 }
@@ -68,6 +74,8 @@ const char *qr_page_cache_validate(struct quire_page_cache *cache)
 	     n = qr_pool_next(&cache->files, n))
 		see_file(&sum, qr_file_at(cache, n));
 	blame(&sum, sum.nr_dirty == cache->nr_dirty, "C1 dirty pages counted");
+	blame(&sum, sum.nr_writeback == cache->nr_writeback,
+	      "C5 pages that are being written back counted");
 	blame(&sum, sum.nr_pages == cache->workingset.nr_file,
 	      "C2 pages of stores counted");
 	return sum.wrong;

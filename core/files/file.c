@@ -40,6 +40,7 @@ struct quire_file *qr_file_new(struct quire_page_cache *cache,
 	}
 	object->file = number;
 	object->has_store = config->ops != NULL;
+	object->charges_pages = config->ops == NULL;
 	file = qr_file_at(cache, number);
 	*file = (struct quire_file){
 		.cache = cache,
@@ -57,7 +58,7 @@ struct quire_file *qr_file_new(struct quire_page_cache *cache,
 
 bool qr_file_is_unused(const struct quire_file *file)
 {
-	return !file->is_open && file->nr_dirty == 0 &&
+	return !file->is_open && file->nr_dirty == 0 && file->nr_writing == 0 &&
 	       qr_file_object(file)->nr_areas == 0;
 }
 
@@ -114,19 +115,20 @@ void qr_file_drop(struct quire_file *file, uint64_t index)
 	remove(file, index, e);
 }
 
-void qr_file_cut(struct quire_file *file, uint64_t first)
+void qr_file_cut_out(struct quire_file *file, uint64_t first, uint64_t last)
 {
 	struct quire_object *object = qr_file_object(file);
-	struct quire_range left = {{first << QUIRE_PAGE_SHIFT}, {QR_FILE_BYTES_MAX}};
+	struct quire_range left = {{first << QUIRE_PAGE_SHIFT},
+				   {last << QUIRE_PAGE_SHIFT}};
 	struct qr_leaf leaf;
 
-	while (object->nr_resident > 0 &&
+	while (object->nr_resident > 0 && left.start.a < left.end.a &&
 	       qr_tables_next_leaf(&object->tables, left, &leaf)) {
 		for (uint32_t i = 0; i < QUIRE_TABLE_ENTRIES; i++) {
 			uint64_t index = qr_leaf_address(&leaf, i).a >> QUIRE_PAGE_SHIFT;
 			quire_entry e = leaf.entries[i];
 
-			if (index < first || !qr_entry_is_present(e))
+			if (index < first || index >= last || !qr_entry_is_present(e))
 				continue;
 			remove(file, index, e);
 			/* The table goes with its last entry. */
@@ -136,6 +138,11 @@ void qr_file_cut(struct quire_file *file, uint64_t first)
 		}
 		left.start.a = leaf.base + QUIRE_LEAF_BYTES;
 	}
+}
+
+void qr_file_cut(struct quire_file *file, uint64_t first)
+{
+	qr_file_cut_out(file, first, QR_FILE_BYTES_MAX >> QUIRE_PAGE_SHIFT);
 }
 
 void qr_page_cache_destroy(struct quire_page_cache *cache)

@@ -14,6 +14,7 @@
 #ifndef QUIRE_CORE_FILES_OBJECT_H
 #define QUIRE_CORE_FILES_OBJECT_H
 
+#include "core/files/ahead.h"
 #include "core/objects/pool.h"
 #include "core/paging/tables.h"
 #include "core/swap/swap.h"
@@ -22,9 +23,11 @@ struct quire_object {
 	struct quire_tables tables;
 	uint64_t nr_pages; /* its length */
 	uint64_t nr_resident, nr_swapped;
-	uint32_t nr_areas; /* that show it */
-	uint32_t file;	   /* whose pages they are, 0: shared memory without a name */
-	bool is_charged;   /* its length is in Committed_AS */
+	uint32_t nr_areas;     /* that show it */
+	uint32_t file;	       /* whose pages they are, 0: shared memory without a name */
+	struct qr_ahead ahead; /* what is swapped in, of memory */
+	bool is_charged;       /* its length is in Committed_AS */
+	bool charges_pages;    /* or those that it has, one by one */
 	bool has_store; /* of the file: its pages are clean or dirty, and never in swap */
 };
 

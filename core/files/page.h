@@ -35,6 +35,12 @@
 #define QUIRE_PAGE_ACTIVE     4u
 #define QUIRE_PAGE_REFERENCED 8u
 #define QUIRE_PAGE_WORKINGSET 16u
+/* In the swap cache; and there because it was read ahead. */
+#define QUIRE_PAGE_CACHED 0x10000u
+#define QUIRE_PAGE_AHEAD  0x20000u
+/* Of a file: a transfer reads it, with the machine's lock not held.  It stays as it is, and
+ * where it is. */
+#define QUIRE_PAGE_WRITEBACK 0x40000u
 
 #define QUIRE_PAGE_INDEX_BITS 45 /* addresses of 57 bits, in pages */
 #define QUIRE_PAGE_OWNERS     65535u

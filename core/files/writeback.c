@@ -9,6 +9,7 @@ struct run {
 	struct quire_file *file;
 	uint64_t first;
 	uint32_t nr;
+	bool is_free; /* lets go of the lock */
 	const void *pages[QUIRE_FILE_RUN];
 };
 
@@ -59,6 +60,37 @@ static void *seal(struct quire_file *file, uint64_t index)
 	return page;
 }
 
+static enum quire_status transfer(const struct run *run)
+{
+	const struct quire_file_config *config = &run->file->config;
+
+	return config->ops->write(config->ctx, run->first, run->pages, run->nr);
+}
+
+static struct quire_frame *frame_of(const struct run *run, uint32_t i)
+{
+	quire_entry e = qr_object_get(qr_file_object(run->file), run->first + i);
+
+	return qr_zone_frame(run->file->cache->zone, qr_entry_pfn(e));
+}
+
+static enum quire_status transfer_freely(const struct run *run)
+{
+	struct quire_page_cache *cache = run->file->cache;
+	enum quire_status status;
+
+	for (uint32_t i = 0; i < run->nr; i++)
+		frame_of(run, i)->slot |= QUIRE_PAGE_WRITEBACK;
+	cache->nr_writeback += run->nr;
+	cache->let_go(cache->vm);
+	status = transfer(run);
+	cache->take_back(cache->vm);
+	cache->nr_writeback -= run->nr;
+	for (uint32_t i = 0; i < run->nr; i++)
+		frame_of(run, i)->slot &= ~QUIRE_PAGE_WRITEBACK;
+	return status;
+}
+
 static enum quire_status write_run(struct run *run)
 {
 	struct quire_file *file = run->file;
@@ -66,8 +98,7 @@ static enum quire_status write_run(struct run *run)
 
 	if (run->nr == 0)
 		return QUIRE_OK;
-	status = file->config.ops->write(file->config.ctx, run->first, run->pages,
-					 run->nr);
+	status = run->is_free ? transfer_freely(run) : transfer(run);
 	if (status == QUIRE_OK) {
 		file->cache->pages_out += run->nr;
 		file->cache->written += run->nr;
@@ -80,22 +111,28 @@ static enum quire_status write_run(struct run *run)
 	return status == QUIRE_OK ? QUIRE_OK : QUIRE_IO;
 }
 
-/* The dirty pages of one leaf, [first, last). */
+static bool is_dirty(quire_entry e)
+{
+	return qr_entry_is_present(e) && qr_entry_has(e, QUIRE_ENTRY_DIRTY);
+}
+
+/* The dirty pages of one leaf, [first, last).  The pages of a transfer hold on to the
+ * leaf; what else is in it may be another thing afterwards. */
 static enum quire_status write_leaf(struct run *run, const struct qr_leaf *leaf,
 				    uint64_t first, uint64_t last, uint64_t *most)
 {
 	enum quire_status worst = QUIRE_OK;
 
-	for (uint32_t i = 0; i<QUIRE_TABLE_ENTRIES && * most> 0; i++) {
+	for (uint32_t i = 0; i < QUIRE_TABLE_ENTRIES && *most != 0; i++) {
 		uint64_t index = qr_leaf_address(leaf, i).a >> QUIRE_PAGE_SHIFT;
 
-		if (index < first || index >= last ||
-		    !qr_entry_is_present(leaf->entries[i]) ||
-		    !qr_entry_has(leaf->entries[i], QUIRE_ENTRY_DIRTY))
+		if (index < first || index >= last || !is_dirty(leaf->entries[i]))
 			continue;
 		if (run->nr == QUIRE_FILE_RUN || run->first + run->nr != index) {
 			if (write_run(run) != QUIRE_OK)
 				worst = QUIRE_IO;
+			if (!is_dirty(leaf->entries[i]))
+				continue;
 			run->first = index;
 		}
 		run->pages[run->nr] = seal(run->file, index);
@@ -107,12 +144,12 @@ static enum quire_status write_leaf(struct run *run, const struct qr_leaf *leaf,
 	return worst;
 }
 
-enum quire_status qr_file_write_back(struct quire_file *file, uint64_t first,
-				     uint64_t last, uint64_t most)
+static enum quire_status write_back(struct quire_file *file, uint64_t first,
+				    uint64_t last, uint64_t most, bool is_free)
 {
 	struct quire_object *object = qr_file_object(file);
+	struct run run = {.file = file, .is_free = is_free};
 	enum quire_status worst = QUIRE_OK;
-	struct run run = {.file = file};
 	struct qr_leaf leaf;
 
 	last = last < object->nr_pages ? last : object->nr_pages;
@@ -130,6 +167,23 @@ enum quire_status qr_file_write_back(struct quire_file *file, uint64_t first,
 	if (worst != QUIRE_OK)
 		file->dirtied_ms = file->cache->now_ms;
 	return worst;
+}
+
+enum quire_status qr_file_write_back(struct quire_file *file, uint64_t first,
+				     uint64_t last, uint64_t most)
+{
+	return write_back(file, first, last, most, false);
+}
+
+enum quire_status qr_file_write_back_free(struct quire_file *file, uint64_t first,
+					  uint64_t last, uint64_t most)
+{
+	enum quire_status status;
+
+	file->nr_writing++;
+	status = write_back(file, first, last, most, true);
+	file->nr_writing--;
+	return status;
 }
 
 /* The file that is dirty longest, of those that this turn has not met. */
@@ -155,14 +209,18 @@ static void free_unused(struct quire_file *file)
 		qr_file_free(file);
 }
 
-void qr_page_cache_write_down(struct quire_page_cache *cache, uint64_t nr_dirty)
+void qr_page_cache_write_down(struct quire_page_cache *cache, uint64_t nr_dirty,
+			      bool is_free)
 {
 	struct quire_file *file;
 
 	cache->turn++;
 	while (cache->nr_dirty > nr_dirty && (file = oldest(cache)) != NULL) {
 		file->turn = cache->turn;
-		(void)qr_file_write_back(file, 0, UINT64_MAX, cache->nr_dirty - nr_dirty);
+		file->nr_writing += is_free;
+		(void)write_back(file, 0, UINT64_MAX, cache->nr_dirty - nr_dirty,
+				 is_free);
+		file->nr_writing -= is_free;
 		free_unused(file);
 	}
 }
@@ -178,8 +236,10 @@ enum quire_status qr_page_cache_write_old(struct quire_page_cache *cache, uint64
 		next = qr_pool_next(&cache->files, n);
 		if (file->nr_dirty == 0 || cache->now_ms - file->dirtied_ms < age_ms)
 			continue;
-		if (qr_file_write_back(file, 0, UINT64_MAX, UINT64_MAX) != QUIRE_OK)
+		if (qr_file_write_back_free(file, 0, UINT64_MAX, UINT64_MAX) != QUIRE_OK)
 			worst = QUIRE_IO;
+		/* Others may have come and gone; this one is still there. */
+		next = qr_pool_next(&cache->files, n);
 		free_unused(file);
 	}
 	return worst;

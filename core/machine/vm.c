@@ -17,6 +17,7 @@
 /* Linux's. */
 #define SWAPPINESS_DEFAULT	   60u
 #define SWAPPINESS_MAX		   200u
+#define PAGE_CLUSTER_DEFAULT	   3u
 #define DIRTY_BACKGROUND_DEFAULT   10u
 #define DIRTY_DEFAULT		   20u
 #define DIRTY_EXPIRE_MS_DEFAULT	   30000u
@@ -63,6 +64,9 @@ static bool is_valid(const struct quire_port *port, const struct quire_vm_config
 	     config->swappiness != QUIRE_SWAPPINESS_NONE) ||
 	    config->dirty_background_ratio > 100 || config->dirty_ratio > 100)
 		return false;
+	if (config->page_cluster > QR_AHEAD_ORDER_MAX &&
+	    config->page_cluster != QUIRE_PAGE_CLUSTER_NONE)
+		return false;
 	if (config->swap != QUIRE_SWAP_NONE &&
 	    (config->codec == NULL || config->codec->state_bytes > CODEC_STATE_MAX))
 		return false;
@@ -88,6 +92,9 @@ static void set_defaults(struct quire_vm_config *config)
 	set_default(&config->swappiness, SWAPPINESS_DEFAULT);
 	if (config->swappiness == QUIRE_SWAPPINESS_NONE)
 		config->swappiness = 0;
+	set_default(&config->page_cluster, PAGE_CLUSTER_DEFAULT);
+	if (config->page_cluster == QUIRE_PAGE_CLUSTER_NONE)
+		config->page_cluster = 0;
 	set_default(&config->dirty_background_ratio, DIRTY_BACKGROUND_DEFAULT);
 	set_default(&config->dirty_ratio, DIRTY_DEFAULT);
 	set_default(&config->dirty_expire_ms, DIRTY_EXPIRE_MS_DEFAULT);
@@ -120,6 +127,8 @@ static void init_cache(struct quire_vm *vm)
 	qr_page_cache_init(&vm->cache, &vm->zone, &vm->objects);
 	vm->cache.vm = vm;
 	vm->cache.protect = qr_page_protect;
+	vm->cache.let_go = qr_vm_let_go;
+	vm->cache.take_back = qr_vm_take_back;
 }
 
 enum quire_status quire_vm_open(struct quire_vm **out, const struct quire_port *port,
@@ -127,6 +136,7 @@ enum quire_status quire_vm_open(struct quire_vm **out, const struct quire_port *
 {
 	uint32_t meta, next;
 	struct quire_vm *vm;
+	bool is_ready;
 
 	if (!is_valid(port, config))
 		return QUIRE_INVALID;
@@ -154,7 +164,10 @@ enum quire_status quire_vm_open(struct quire_vm **out, const struct quire_port *
 	qr_pool_init(&vm->objects, &vm->zone, sizeof(struct quire_object));
 	init_cache(vm);
 	qr_pool_init(&vm->families, &vm->zone, 2 * sizeof(uint32_t));
+	is_ready = qr_swap_cache_open(vm);
 	qr_unlock(&vm->inner);
+	if (!is_ready)
+		return QUIRE_NO_MEMORY;
 	*out = vm;
 	return QUIRE_OK;
 }
@@ -163,6 +176,7 @@ void quire_vm_close(struct quire_vm *vm)
 {
 	qr_lock(&vm->inner);
 	qr_page_cache_destroy(&vm->cache);
+	qr_swap_cache_close(vm);
 	qr_pool_destroy(&vm->objects);
 	qr_pool_destroy(&vm->families);
 	qr_swap_destroy(&vm->swap);
@@ -195,7 +209,12 @@ static void count_objects(const struct quire_vm *vm, struct quire_vm_figures *ou
 	     n = qr_pool_next(&vm->objects, n)) {
 		const struct quire_object *object = qr_object_at(&vm->objects, n);
 
-		*(object->has_store ? &out->file : &out->shared) += object->nr_resident;
+		if (n == vm->swap_cache.object)
+			out->swap_cached = object->nr_resident;
+		else if (object->has_store)
+			out->file += object->nr_resident;
+		else
+			out->shared += object->nr_resident;
 	}
 	for (uint32_t n = 0; n < vm->zone.buddy.nr_frames; n++) {
 		const struct quire_frame *frame = &vm->zone.frames[n];
@@ -213,6 +232,7 @@ static void count_files(const struct quire_vm *vm, struct quire_vm_figures *out)
 	out->active_anon = ws->nr_active[QR_ANON];
 	out->active_file = ws->nr_active[QR_FILE];
 	out->dirty = vm->cache.nr_dirty;
+	out->writeback = vm->cache.nr_writeback;
 	out->dirtied = vm->cache.dirtied;
 	out->written = vm->cache.written;
 	out->file_in = vm->cache.pages_in;
@@ -240,6 +260,6 @@ void quire_vm_figures(struct quire_vm *vm, struct quire_vm_figures *out)
 	out->swapped = vm->stats->stored_pages + vm->stats->spilled_pages;
 	count_objects(vm, out);
 	count_files(vm, out);
-	out->anon = vm->stats->frames_mapped - out->shared - out->file;
+	out->anon = vm->stats->frames_mapped - out->shared - out->file - out->swap_cached;
 	qr_unlock(&vm->turn);
 }

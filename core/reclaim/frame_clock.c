@@ -163,6 +163,8 @@ static bool evict_file(struct quire_vm *vm, quire_pfn pfn)
 	uint64_t nr_dirty = file->nr_dirty;
 	struct replacement with = {{0}};
 
+	if (qr_page_has(frame, QUIRE_PAGE_WRITEBACK))
+		return false;
 	if (qr_entry_has(qr_object_get(object, index), QUIRE_ENTRY_DIRTY)) {
 		(void)qr_file_write_back(file, first, first + QUIRE_FILE_RUN,
 					 QUIRE_FILE_RUN);
@@ -251,7 +253,7 @@ static void meet(struct turn *turn, quire_pfn pfn)
 	struct look look = {0};
 
 	if (frame->use != QUIRE_FRAME_MAPPED || hand_of(frame) != turn->kind ||
-	    (is_active && !turn->ages))
+	    (is_active && !turn->ages) || qr_page_has(frame, QUIRE_PAGE_CACHED))
 		return;
 	turn->nr_looked++;
 	qr_rmap_walk(vm, pfn, look_at, &look);
@@ -311,7 +313,7 @@ static uint32_t look_round(struct quire_vm *vm, uint32_t priority)
 /* Takes out BATCH pages where they can be had; returns how many went. */
 static uint32_t shrink(struct quire_vm *vm)
 {
-	uint32_t nr_gone = 0;
+	uint32_t nr_gone = qr_swap_cache_shrink(vm, BATCH);
 
 	for (uint32_t priority = QR_PRIORITY_DEFAULT; priority > 0 && nr_gone < BATCH;
 	     priority--)

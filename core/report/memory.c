@@ -43,7 +43,7 @@ static uint64_t available_pages(const struct quire_vm *vm,
 static void put_lists(struct qr_text *text, const struct quire_vm_figures *f)
 {
 	/* Shared memory goes to swap, and is on the lists of anonymous pages. */
-	uint64_t anon = f->anon + f->shared;
+	uint64_t anon = f->anon + f->shared + f->swap_cached;
 
 	put_meminfo(text, "Active(anon)", f->active_anon);
 	put_meminfo(text, "Inactive(anon)", anon - f->active_anon);
@@ -63,13 +63,14 @@ size_t quire_report_meminfo(struct quire_vm *vm, char *at, size_t room)
 	put_meminfo(&text, "MemFree", f.free);
 	put_meminfo(&text, "MemAvailable", available_pages(vm, &f));
 	put_meminfo(&text, "Cached", f.file + f.shared);
+	put_meminfo(&text, "SwapCached", f.swap_cached);
 	put_lists(&text, &f);
 	put_meminfo(&text, "SwapTotal", swap);
 	put_meminfo(&text, "SwapFree", swap > f.swapped ? swap - f.swapped : 0);
 	put_meminfo(&text, "Zswap", f.store);
 	put_meminfo(&text, "Mlocked", locked_pages(vm));
 	put_meminfo(&text, "Dirty", f.dirty);
-	put_meminfo(&text, "Writeback", 0);
+	put_meminfo(&text, "Writeback", f.writeback);
 	put_meminfo(&text, "AnonPages", f.anon);
 	put_meminfo(&text, "Mapped", f.mapped);
 	put_meminfo(&text, "Shmem", f.shared);
@@ -123,7 +124,8 @@ static void put_vmstat(struct qr_text *text, const char *name, uint64_t n)
 
 static void put_reclaim(struct qr_text *text, const struct quire_vm_figures *f)
 {
-	put_vmstat(text, "nr_inactive_anon", f->anon + f->shared - f->active_anon);
+	put_vmstat(text, "nr_inactive_anon",
+		   f->anon + f->shared + f->swap_cached - f->active_anon);
 	put_vmstat(text, "nr_active_anon", f->active_anon);
 	put_vmstat(text, "nr_inactive_file", f->file - f->active_file);
 	put_vmstat(text, "nr_active_file", f->active_file);
@@ -157,10 +159,10 @@ size_t quire_report_vmstat(struct quire_vm *vm, char *at, size_t room)
 	put_vmstat(&text, "nr_mapped", f.mapped);
 	put_vmstat(&text, "nr_shmem", f.shared);
 	put_vmstat(&text, "nr_page_table_pages", f.tables);
+	put_vmstat(&text, "nr_swapcached", f.swap_cached);
 	put_reclaim(&text, &f);
 	put_vmstat(&text, "nr_dirty", f.dirty);
-	/* A transfer is over before anybody can look. */
-	put_vmstat(&text, "nr_writeback", 0);
+	put_vmstat(&text, "nr_writeback", f.writeback);
 	put_vmstat(&text, "nr_dirtied", f.dirtied);
 	put_vmstat(&text, "nr_written", f.written);
 	put_vmstat(&text, "pgpgin", f.file_in * KIB_A_PAGE);
@@ -169,6 +171,8 @@ size_t quire_report_vmstat(struct quire_vm *vm, char *at, size_t room)
 	put_vmstat(&text, "pgmajfault", f.faults[QUIRE_FAULT_MAJOR]);
 	put_vmstat(&text, "pswpin", f.pages_in);
 	put_vmstat(&text, "pswpout", f.pages_out);
+	put_vmstat(&text, "swap_ra", f.swap_ahead);
+	put_vmstat(&text, "swap_ra_hit", f.swap_ahead_hits);
 	put_vmstat(&text, "oom_kill", f.oom_kills);
 	return text.length;
 }

@@ -208,7 +208,8 @@ static void see_object(struct walk *walk, uint32_t number)
 	struct qr_leaf leaf;
 
 	blame(walk,
-	      (object->file != 0 || object->nr_areas > 0) &&
+	      (object->file != 0 || object->nr_areas > 0 ||
+	       number == walk->vm->swap_cache.object) &&
 		      object->nr_areas == areas_of(walk->vm, number),
 	      "M4 an object's areas counted");
 	while (walk->wrong == NULL && left.start.a < left.end.a &&
@@ -223,6 +224,8 @@ static void see_object(struct walk *walk, uint32_t number)
 	walk->nr_named += sum.nr_resident;
 	if (object->is_charged)
 		walk->charged += object->nr_pages;
+	if (object->charges_pages)
+		walk->charged += sum.nr_resident + sum.nr_swapped;
 }
 
 static bool count_one(void *ctx, struct quire_mm *mm, const struct quire_area *area,
@@ -275,6 +278,7 @@ const char *qr_report_vm_validate(struct quire_vm *vm)
 	see_frames(&walk);
 	blame(&walk, qr_page_cache_validate(&vm->cache) == NULL,
 	      qr_page_cache_validate(&vm->cache));
+	blame(&walk, qr_swap_cache_validate(vm) == NULL, qr_swap_cache_validate(vm));
 	blame(&walk, walk.charged == vm->committed, "M3 charges add up");
 	return walk.wrong;
 }

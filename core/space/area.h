@@ -19,6 +19,7 @@
 #ifndef QUIRE_CORE_SPACE_AREA_H
 #define QUIRE_CORE_SPACE_AREA_H
 
+#include "core/files/ahead.h"
 #include "core/objects/pool.h"
 
 /* Marks of an area. */
@@ -57,6 +58,7 @@ struct quire_area {
 	uint32_t number; /* in the pool */
 	uint8_t height;
 	uint8_t prot;
+	struct qr_ahead ahead; /* of a process: what is swapped in */
 };
 
 /* The most records that one call needs. */

@@ -168,6 +168,7 @@ static enum quire_status write_page(struct transfer *t)
 	enum quire_status status;
 	quire_pfn pfn;
 
+	qr_file_wait_page(file, index, end);
 	qr_vm_balance_dirty(t->vm);
 	status = page_for_write(t, &pfn);
 	if (status == QUIRE_OK && end > file->bytes)
@@ -293,6 +294,7 @@ enum quire_status quire_file_resize(struct quire_file *file, uint64_t bytes)
 	if (bytes > QR_FILE_BYTES_MAX)
 		return QUIRE_OVERFLOW;
 	enter(vm);
+	qr_file_wait_written(file);
 	if (bytes > file->bytes)
 		status = grow(file, bytes);
 	else
@@ -307,9 +309,12 @@ enum quire_status quire_file_sync(struct quire_file *file)
 	enum quire_status status = QUIRE_OK;
 
 	enter(vm);
-	if (!qr_file_is_memory(file))
-		status = qr_file_report(
-			file, qr_file_write_back(file, 0, UINT64_MAX, UINT64_MAX));
+	if (!qr_file_is_memory(file)) {
+		status = qr_file_write_back_free(file, 0, UINT64_MAX, UINT64_MAX);
+		/* Pages that somebody else had begun to write. */
+		qr_file_wait_written(file);
+		status = qr_file_report(file, status);
+	}
 	leave(vm);
 	return status;
 }
@@ -350,6 +355,7 @@ enum quire_status quire_vm_sync(struct quire_vm *vm)
 
 	enter(vm);
 	status = qr_page_cache_write_old(&vm->cache, 0);
+	qr_vm_wait_written(vm);
 	leave(vm);
 	return status;
 }

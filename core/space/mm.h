@@ -18,8 +18,9 @@
  *   M4  an object's nr_areas is the number of areas that show it, 0 only of a file;
  *   M5  a page in a writable entry of a private area is named by no other entry.
  *
- * Locking.  Every call holds turn, the machine's lock; inner is the swap store's, let go
- * of while it transfers.  A frame that is freed is handed out again only under turn, and
+ * Locking.  Every call holds turn, the machine's lock, and lets go of it only for a free
+ * write back or to wait for one (mm_writeback.c); inner is the swap store's, let go of
+ * while it transfers.  A frame that is freed is handed out again only under turn, and
  * turn is let go of only after the flush, so no CPU has an old translation of it by then.
  */
 #ifndef QUIRE_CORE_SPACE_MM_H
@@ -29,6 +30,7 @@
 #include "core/files/cache.h"
 #include "core/space/area_tree.h"
 #include "core/space/space.h"
+#include "core/space/swap_cache.h"
 #include "quire/vm.h"
 
 /* Spaces at a time; what a TLB of 12 bits can tell apart (Intel SDM volume 3, 4.10.1). */
@@ -43,6 +45,7 @@ struct quire_vm {
 	struct quire_stats *stats;
 	struct quire_pool objects, families;
 	struct quire_page_cache cache;
+	struct qr_swap_cache swap_cache;
 	struct quire_mm *mms; /* all of them */
 	quire_pfn zero;	      /* the page of zeros that reads share */
 	uint32_t next_anon, next_asid;
@@ -212,6 +215,9 @@ enum quire_status qr_object_page(struct quire_vm *vm, uint32_t number, uint64_t 
  * of them. */
 void qr_object_unmap(struct quire_vm *vm, uint32_t number, uint64_t first, uint64_t last,
 		     bool copies_too);
+/* [first, last) of the object reads as zeros from now on; private copies stay. */
+enum quire_status qr_object_punch(struct quire_vm *vm, uint32_t number, uint64_t first,
+				  uint64_t last);
 /* The upcall of the page cache. */
 void qr_page_protect(struct quire_vm *vm, quire_pfn pfn);
 /* The file may have lost its last user. */
@@ -228,6 +234,33 @@ enum quire_status qr_mm_sync_area(struct quire_mm *mm, const struct quire_area *
 /* What MADV_WILLNEED does for the part of one area. */
 void qr_mm_will_need(struct quire_mm *mm, const struct quire_area *area, uint64_t start,
 		     uint64_t end);
+
+/* ---- mm_ahead.c */
+
+/* Whether the page that a fault brings back will not come alone. */
+bool qr_mm_reads_ahead(const struct quire_area *area);
+/* The page of va, or of the object, came back from swap: reads its neighbours ahead where
+ * it had to be read itself.  Takes nothing that is in use. */
+void qr_mm_swapped_in(struct quire_mm *mm, struct quire_area *area, uint64_t va,
+		      enum qr_swap_found found);
+void qr_object_swapped_in(struct quire_vm *vm, struct quire_object *object,
+			  uint64_t index, enum qr_fetch how, enum qr_swap_found found);
+/* What MADV_WILLNEED does for what is out of the part of one area. */
+void qr_mm_swap_will_need(struct quire_mm *mm, const struct quire_area *area,
+			  uint64_t start, uint64_t end);
+
+/* ---- mm_writeback.c: each of these that waits lets go of the lock meanwhile */
+
+void qr_vm_let_go(struct quire_vm *vm);
+void qr_vm_take_back(struct quire_vm *vm);
+/* No transfer is under way with the lock let go of. */
+void qr_vm_wait_written(struct quire_vm *vm);
+/* Nobody is about to write the file back; it stays, for the caller has it. */
+void qr_file_wait_written(struct quire_file *file);
+/* The page of the file may be changed, by a write up to byte end. */
+void qr_file_wait_page(struct quire_file *file, uint64_t index, uint64_t end);
+/* Whether a write at va had to wait: the area may be gone. */
+bool qr_mm_waits(struct quire_vm *vm, const struct quire_area *area, uint64_t va);
 
 /* ---- mm_rmap.c */
 

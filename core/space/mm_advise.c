@@ -84,11 +84,7 @@ static enum quire_status punch(const struct advice *a)
 		return QUIRE_INVALID;
 	if (qr_is_private(a->area) || qr_area_is(a->area, QUIRE_AREA_READONLY))
 		return QUIRE_REFUSED;
-	if (qr_object_at(&vm->objects, a->area->object)->has_store)
-		return QUIRE_UNSUPPORTED;
-	qr_object_unmap(vm, a->area->object, first, last, false);
-	qr_object_truncate(vm, qr_object_at(&vm->objects, a->area->object), first, last);
-	return QUIRE_OK;
+	return qr_object_punch(vm, a->area->object, first, last);
 }
 
 static void make_entry_old(struct quire_vm *vm, quire_entry *e)
@@ -240,6 +236,8 @@ enum quire_status quire_mm_advise(struct quire_mm *mm, uint64_t start, uint64_t 
 	if (bytes == 0)
 		return QUIRE_OK;
 	qr_mm_enter(mm);
+	if (advice == QUIRE_MM_REMOVE || advice == QUIRE_MM_POPULATE_WRITE)
+		qr_vm_wait_written(mm->vm);
 	status = advise(mm, start, end, advice);
 	qr_mm_leave(mm);
 	return status;
@@ -249,18 +247,18 @@ static bool is_resident(struct quire_mm *mm, const struct quire_area *area, uint
 {
 	const struct quire_object *object;
 	struct qr_leaf leaf;
+	quire_entry e;
 
 	if (qr_tables_leaf(&mm->tables, (quire_vaddr){va}, &leaf)) {
-		quire_entry e = leaf.entries[qr_leaf_index((quire_vaddr){va})];
-
+		e = leaf.entries[qr_leaf_index((quire_vaddr){va})];
 		if (!qr_entry_is_empty(e))
-			return qr_entry_is_present(e);
+			return qr_entry_is_present(e) || qr_swap_is_cached(mm->vm, e);
 	}
 	if (area->object == 0)
 		return false;
 	object = qr_object_at(&mm->vm->objects, area->object);
-	return qr_entry_is_present(
-		qr_object_get(object, area->offset + qr_pages(va - area->start)));
+	e = qr_object_get(object, area->offset + qr_pages(va - area->start));
+	return qr_entry_is_present(e) || qr_swap_is_cached(mm->vm, e);
 }
 
 enum quire_status quire_mm_incore(struct quire_mm *mm, uint64_t start, uint64_t bytes,
@@ -303,11 +301,13 @@ enum quire_status quire_mm_sync(struct quire_mm *mm, uint64_t start, uint64_t by
 	qr_mm_enter(mm);
 	while (start < end) {
 		const struct quire_area *a = qr_mm_from(mm, start);
+		uint64_t next;
 
 		if (a == NULL || a->start >= end) {
 			status = QUIRE_NO_MEMORY;
 			break;
 		}
+		next = a->end;
 		if (a->start > start)
 			status = QUIRE_NO_MEMORY;
 		if ((flags & QUIRE_MM_SYNC_INVALIDATE) != 0 &&
@@ -323,8 +323,11 @@ enum quire_status quire_mm_sync(struct quire_mm *mm, uint64_t start, uint64_t by
 			status = wrote;
 			break;
 		}
-		start = a->end;
+		/* The lock may have been let go of. */
+		start = next;
 	}
+	if ((flags & QUIRE_MM_SYNC_SYNC) != 0)
+		qr_vm_wait_written(mm->vm);
 	qr_mm_leave(mm);
 	return status;
 }

@@ -2,7 +2,8 @@
 /* mm_commit.c - what processes may have: overcommit and resource limits.
  *
  * Committed_AS counts the pages of private writable areas and of shared memory, touched
- * or not.  CommitLimit = RAM * ratio / 100 + swap.  (Linux, vm.overcommit_memory.)
+ * or not; of files in memory, and of shared memory with NORESERVE, the pages that are there.
+ *  CommitLimit = RAM * ratio / 100 + swap.  (Linux, vm.overcommit_memory.)
  */
 #include "core/space/mm.h"
 

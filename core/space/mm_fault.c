@@ -80,22 +80,19 @@ static enum quire_status map_swapped(struct fault *f)
 {
 	quire_slot slot = {qr_entry_number(f->entry)};
 	enum quire_status status;
+	enum qr_swap_found found;
 	quire_pfn pfn;
 
-	if (!qr_vm_take(f->vm, &pfn))
-		return QUIRE_NO_MEMORY;
-	own(f, pfn);
-	status = qr_space_load(&f->vm->swap, &f->vm->lane, slot, bytes_of(f, pfn), false);
-	if (status != QUIRE_OK) {
-		qr_vm_put(f->vm, pfn);
+	status = qr_swap_in(f->vm, slot, qr_mm_reads_ahead(f->area), &pfn, &found);
+	if (status != QUIRE_OK)
 		return status;
-	}
-	f->kind = QUIRE_FAULT_MAJOR;
+	own(f, pfn);
+	f->kind = found == QR_SWAP_OUT ? QUIRE_FAULT_MAJOR : QUIRE_FAULT_MAPPED;
 	set(f, pfn, qr_area_flags(f->area) | QUIRE_ENTRY_DIRTY);
 	qr_workingset_refault(&f->vm->cache.workingset, qr_zone_frame(&f->vm->zone, pfn),
 			      qr_ghost_of_slot(slot.n));
-	qr_swap_drop(&f->vm->swap, slot);
-	f->vm->figures.pages_in++;
+	qr_vm_drop_slot(f->vm, slot);
+	qr_mm_swapped_in(f->mm, f->area, f->va, found);
 	return QUIRE_OK;
 }
 
@@ -137,9 +134,9 @@ static enum quire_status object_page(struct fault *f, quire_pfn *out)
 		how = QR_FETCH_AHEAD;
 	status = qr_object_page(f->vm, f->area->object, index_of(f), how, out, &was_out);
 	f->kind = was_out ? QUIRE_FAULT_MAJOR : QUIRE_FAULT_MAPPED;
-	if (status == QUIRE_IO)
+	if (status == QUIRE_IO || status == QUIRE_NO_SPACE)
 		f->kind = QUIRE_FAULT_BUS;
-	return status;
+	return status == QUIRE_NO_SPACE ? QUIRE_PAST_END : status;
 }
 
 static bool name_once_more(struct fault *f, quire_pfn pfn)
@@ -162,12 +159,20 @@ static uint64_t most(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+/* The page whose use asks for the next window: only a fault tells that it is used. */
+static uint64_t mark_of(const struct fault *f, const struct quire_object *object)
+{
+	if (!object->has_store || !qr_area_is(f->area, QUIRE_AREA_SEQUENTIAL))
+		return UINT64_MAX;
+	return qr_object_file(f->vm, object)->ahead_mark;
+}
+
 /* A read maps what is there of the window around it. */
 static void map_around(struct fault *f, const struct quire_object *object)
 {
 	const uint64_t window = AROUND * QUIRE_PAGE_BYTES;
 	uint64_t va = most(f->va & ~(window - 1), f->area->start);
-	uint64_t here = f->va, end;
+	uint64_t here = f->va, mark = mark_of(f, object), end;
 
 	/* A window that the area's start cuts off is as long as any other. */
 	end = least(va + window, least(f->area->end, f->leaf.base + QUIRE_LEAF_BYTES));
@@ -180,7 +185,8 @@ static void map_around(struct fault *f, const struct quire_object *object)
 		f->va = va;
 		e = index_of(f) < object->nr_pages ? qr_object_get(object, index_of(f))
 						   : (quire_entry){0};
-		if (qr_entry_is_present(e) && name_once_more(f, qr_entry_pfn(e)))
+		if (index_of(f) != mark && qr_entry_is_present(e) &&
+		    name_once_more(f, qr_entry_pfn(e)))
 			set(f, qr_entry_pfn(e), qr_object_flags(f->vm, f->area, false));
 	}
 	f->va = here;
@@ -354,7 +360,9 @@ enum quire_status quire_mm_fault(struct quire_mm *mm, uint64_t address, uint32_t
 	*out = (struct quire_fault){.address = address, .code = code};
 	f.write = (code & QUIRE_PF_WRITE) != 0;
 	qr_mm_enter(mm);
-	f.area = qr_mm_from(mm, va);
+	do
+		f.area = qr_mm_from(mm, va);
+	while (f.write && f.area != NULL && qr_mm_waits(mm->vm, f.area, va));
 	if (f.area != NULL && f.area->start > va &&
 	    qr_area_is(f.area, QUIRE_AREA_GROWSDOWN))
 		out->grew_stack = grow_stack(mm, f.area, va);

@@ -37,56 +37,53 @@ uint64_t qr_object_flags(const struct quire_vm *vm, const struct quire_area *are
 	return for_write ? flags | QUIRE_ENTRY_DIRTY : flags & ~QUIRE_ENTRY_WRITABLE;
 }
 
-/* A new frame for page index of shared memory; false where a frame is lacking. */
-static bool take_page(struct quire_vm *vm, uint32_t number, uint64_t index,
-		      quire_pfn *out)
+/* A page of the object that is out comes back. */
+static enum quire_status bring_back(struct quire_vm *vm, uint32_t number, uint64_t index,
+				    enum qr_fetch how, quire_pfn *out, bool *was_out)
 {
+	struct quire_object *object = qr_object_at(&vm->objects, number);
+	const quire_slot slot = {qr_entry_number(qr_object_get(object, index))};
+	struct quire_frame *frame;
+	enum quire_status status;
+	enum qr_swap_found found;
+	bool done;
+
+	status = qr_swap_in(vm, slot, object->ahead.window > 1 && how != QR_FETCH_ALONE,
+			    out, &found);
+	if (status != QUIRE_OK)
+		return status;
+	*was_out = found == QR_SWAP_OUT;
+	frame = qr_zone_frame(&vm->zone, *out);
+	frame->owner = qr_page_owner(true, number, index);
+	done = qr_object_set(object, index, qr_entry_present(*out, 0));
+	QUIRE_ASSERT(done);
+	qr_workingset_refault(&vm->cache.workingset, frame, qr_ghost_of_slot(slot.n));
+	qr_vm_drop_slot(vm, slot);
+	qr_object_swapped_in(vm, object, index, how, found);
+	return QUIRE_OK;
+}
+
+/* A page of memory that was never there.  QUIRE_NO_SPACE: CommitLimit forbids it. */
+static enum quire_status make_page(struct quire_vm *vm, uint32_t number, uint64_t index,
+				   quire_pfn *out)
+{
+	struct quire_object *object = qr_object_at(&vm->objects, number);
 	struct quire_frame *frame;
 
+	if (object->charges_pages && !qr_vm_may_charge(vm, 1))
+		return QUIRE_NO_SPACE;
 	if (!qr_vm_take(vm, out))
-		return false;
+		return QUIRE_NO_MEMORY;
 	frame = qr_zone_frame(&vm->zone, *out);
 	frame->nr_entries = 1;
 	frame->owner = qr_page_owner(true, number, index);
-	return true;
-}
-
-static enum quire_status load(struct quire_vm *vm, quire_slot slot, quire_pfn pfn)
-{
-	enum quire_status status = qr_space_load(&vm->swap, &vm->lane, slot,
-						 qr_zone_address(&vm->zone, pfn), false);
-
-	if (status == QUIRE_OK)
-		vm->figures.pages_in++;
-	return status;
-}
-
-/* A page of memory that is not in a frame: back from swap, or new. */
-static enum quire_status make_page(struct quire_vm *vm, uint32_t number, uint64_t index,
-				   quire_entry e, quire_pfn *out)
-{
-	struct quire_object *object = qr_object_at(&vm->objects, number);
-	const quire_slot slot = {qr_entry_number(e)};
-	enum quire_status status = QUIRE_OK;
-
-	if (!take_page(vm, number, index, out))
-		return QUIRE_NO_MEMORY;
-	if (qr_entry_is_swapped(e))
-		status = load(vm, slot, *out);
-	else
-		memset(qr_zone_address(&vm->zone, *out), 0, QUIRE_PAGE_BYTES);
-	if (status == QUIRE_OK &&
-	    !qr_object_set(object, index, qr_entry_present(*out, 0)))
-		status = QUIRE_NO_MEMORY;
-	if (status != QUIRE_OK) {
+	memset(qr_zone_address(&vm->zone, *out), 0, QUIRE_PAGE_BYTES);
+	if (!qr_object_set(object, index, qr_entry_present(*out, 0))) {
 		qr_vm_put(vm, *out);
-	} else if (qr_entry_is_swapped(e)) {
-		qr_workingset_refault(&vm->cache.workingset,
-				      qr_zone_frame(&vm->zone, *out),
-				      qr_ghost_of_slot(slot.n));
-		qr_swap_drop(&vm->swap, slot);
+		return QUIRE_NO_MEMORY;
 	}
-	return status;
+	vm->committed += object->charges_pages;
+	return QUIRE_OK;
 }
 
 enum quire_status qr_object_page(struct quire_vm *vm, uint32_t number, uint64_t index,
@@ -103,8 +100,9 @@ enum quire_status qr_object_page(struct quire_vm *vm, uint32_t number, uint64_t 
 	*out = qr_entry_pfn(e);
 	if (qr_entry_is_present(e))
 		return QUIRE_OK;
-	*was_out = qr_entry_is_swapped(e);
-	return make_page(vm, number, index, e, out);
+	if (qr_entry_is_swapped(e))
+		return bring_back(vm, number, index, how, out, was_out);
+	return make_page(vm, number, index, out);
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -161,6 +159,36 @@ void qr_object_unmap(struct quire_vm *vm, uint32_t number, uint64_t first, uint6
 	}
 }
 
+static enum quire_status punch_store(struct quire_file *file, uint64_t first,
+				     uint64_t last)
+{
+	const struct quire_file_ops *ops = file->config.ops;
+
+	if (ops->punch == NULL)
+		return QUIRE_UNSUPPORTED;
+	last = least(last, qr_file_object(file)->nr_pages);
+	return first < last ? ops->punch(file->config.ctx, first, last - first)
+			    : QUIRE_OK;
+}
+
+enum quire_status qr_object_punch(struct quire_vm *vm, uint32_t number, uint64_t first,
+				  uint64_t last)
+{
+	struct quire_object *object = qr_object_at(&vm->objects, number);
+	enum quire_status status = QUIRE_OK;
+
+	if (object->has_store)
+		status = punch_store(qr_object_file(vm, object), first, last);
+	if (status != QUIRE_OK)
+		return status;
+	qr_object_unmap(vm, number, first, last, false);
+	if (object->has_store)
+		qr_file_cut_out(qr_object_file(vm, object), first, last);
+	else
+		qr_object_truncate(vm, object, first, last);
+	return QUIRE_OK;
+}
+
 static bool protect_entry(void *ctx, struct quire_mm *mm, const struct quire_area *area,
 			  const struct qr_leaf *leaf, uint32_t index)
 {
@@ -210,7 +238,8 @@ void qr_vm_balance_dirty(struct quire_vm *vm)
 	if (vm->cache.nr_dirty > 0 &&
 	    vm->cache.nr_dirty >= dirty_limit(vm, vm->config.dirty_ratio))
 		qr_page_cache_write_down(
-			&vm->cache, dirty_limit(vm, vm->config.dirty_background_ratio));
+			&vm->cache, dirty_limit(vm, vm->config.dirty_background_ratio),
+			false);
 }
 
 void qr_vm_write_background(struct quire_vm *vm)
@@ -218,7 +247,7 @@ void qr_vm_write_background(struct quire_vm *vm)
 	uint64_t limit = dirty_limit(vm, vm->config.dirty_background_ratio);
 
 	if (vm->cache.nr_dirty > limit)
-		qr_page_cache_write_down(&vm->cache, limit);
+		qr_page_cache_write_down(&vm->cache, limit, true);
 }
 
 enum quire_status qr_file_report(struct quire_file *file, enum quire_status status)
@@ -233,6 +262,7 @@ enum quire_status qr_mm_sync_area(struct quire_mm *mm, const struct quire_area *
 				  uint64_t start, uint64_t end)
 {
 	struct quire_object *object;
+	enum quire_status status;
 	struct quire_file *file;
 	uint64_t first;
 
@@ -243,9 +273,13 @@ enum quire_status qr_mm_sync_area(struct quire_mm *mm, const struct quire_area *
 		return QUIRE_OK;
 	file = qr_object_file(mm->vm, object);
 	first = area->offset + qr_pages(start - area->start);
-	return qr_file_report(file, qr_file_write_back(file, first,
-						       first + qr_pages(end - start),
-						       UINT64_MAX));
+	file->nr_writing++;
+	status = qr_file_report(
+		file, qr_file_write_back_free(file, first, first + qr_pages(end - start),
+					      UINT64_MAX));
+	file->nr_writing--;
+	qr_file_settle(mm->vm, file);
+	return status;
 }
 
 void qr_mm_will_need(struct quire_mm *mm, const struct quire_area *area, uint64_t start,
@@ -254,6 +288,7 @@ void qr_mm_will_need(struct quire_mm *mm, const struct quire_area *area, uint64_
 	struct quire_object *object;
 	uint64_t first;
 
+	qr_mm_swap_will_need(mm, area, start, end);
 	if (area->object == 0)
 		return;
 	object = qr_object_at(&mm->vm->objects, area->object);

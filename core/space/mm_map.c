@@ -157,6 +157,7 @@ static enum quire_status make_object(struct quire_vm *vm, struct qr_proposal *p)
 	while (object == NULL && vm->pressure(vm));
 	if (object != NULL && p->object <= QUIRE_PAGE_OWNERS) {
 		object->is_charged = charged;
+		object->charges_pages = !charged;
 		return QUIRE_OK;
 	}
 	if (object != NULL)

@@ -86,7 +86,7 @@ static void drop_entry(struct quire_mm *mm, quire_entry e)
 
 	qr_mm_count(mm, e, UINT64_MAX);
 	if (qr_entry_is_swapped(e))
-		qr_swap_drop(&vm->swap, (quire_slot){qr_entry_number(e)});
+		qr_vm_drop_slot(vm, (quire_slot){qr_entry_number(e)});
 	else if (qr_entry_pfn(e).n != vm->zero.n)
 		qr_vm_put(vm, qr_entry_pfn(e));
 }
@@ -188,8 +188,9 @@ void qr_object_truncate(struct quire_vm *vm, struct quire_object *object, uint64
 				continue;
 			/* The table goes with its last entry. */
 			qr_object_set(object, base + i, (quire_entry){0});
+			vm->committed -= object->charges_pages;
 			if (qr_entry_is_swapped(e))
-				qr_swap_drop(&vm->swap, (quire_slot){qr_entry_number(e)});
+				qr_vm_drop_slot(vm, (quire_slot){qr_entry_number(e)});
 			else
 				qr_vm_put(vm, qr_entry_pfn(e));
 			if (!qr_tables_leaf(&object->tables, (quire_vaddr){leaf.base},

@@ -189,17 +189,36 @@ static void object_drop(struct quire_swap *swap, uint32_t object)
 	qr_object_give(swap, object);
 }
 
-void qr_swap_drop(struct quire_swap *swap, quire_slot slot)
+bool qr_swap_drop(struct quire_swap *swap, quire_slot slot)
 {
 	struct qr_slot *record = slot_at(swap, slot.n);
 	uint32_t object = record->object;
 
 	if (slot_is_shared(record)) {
 		unshare(swap, record);
-		return;
+		return false;
 	}
 	qr_pool_free(&swap->slots, slot.n);
 	object_drop(swap, object);
+	return true;
+}
+
+bool qr_swap_is_shared(const struct quire_swap *swap, quire_slot slot)
+{
+	return slot_is_shared(slot_at(swap, slot.n));
+}
+
+bool qr_swap_is_on_device(const struct quire_swap *swap, quire_slot slot)
+{
+	uint32_t object = *qr_slot_object(swap, slot.n);
+
+	return qr_zspage_at(swap, qr_object_zspage(object))->state ==
+	       QUIRE_ZSPAGE_ON_DEVICE;
+}
+
+bool qr_swap_is_used(const struct quire_swap *swap, quire_slot slot)
+{
+	return slot.n != 0 && qr_pool_next(&swap->slots, slot.n - 1) == slot.n;
 }
 
 void qr_swap_destroy(struct quire_swap *swap)

@@ -127,8 +127,15 @@ const void *qr_swap_object(const struct qr_swap_place *place, const void *raw,
 /* One more entry names the slot.  May use the zone's reserve.  QUIRE_NO_MEMORY: nothing
  * changed. */
 enum quire_status qr_swap_dup(struct quire_swap *swap, quire_slot slot);
-/* One fewer entry names the slot; with the last it is gone. */
-void qr_swap_drop(struct quire_swap *swap, quire_slot slot);
+/* One fewer entry names the slot; true: it was the last, and the slot is gone. */
+bool qr_swap_drop(struct quire_swap *swap, quire_slot slot);
+
+/* Whether more than one entry names the slot. */
+bool qr_swap_is_shared(const struct quire_swap *swap, quire_slot slot);
+/* Whether its bytes have to be read from a device. */
+bool qr_swap_is_on_device(const struct quire_swap *swap, quire_slot slot);
+/* Whether there is such a slot; for validation. */
+bool qr_swap_is_used(const struct quire_swap *swap, quire_slot slot);
 
 /* How many neighbours from extent on, at most max, can be read now. */
 uint32_t qr_swap_readable(const struct quire_swap *swap, uint32_t area, uint32_t extent,

@@ -12,7 +12,8 @@
  * else.  A page whose write fails stays dirty; the failure is reported by the next sync,
  * once.
  *
- * Context.  Any thread; a call holds the machine's lock from beginning to end.
+ * Context.  Any thread; a call holds the machine's lock, but for the time in which a sync or a
+ * tick writes pages back, or a call waits for them.
  */
 #ifndef QUIRE_FILE_H
 #define QUIRE_FILE_H
@@ -26,8 +27,9 @@ struct quire_file;
 /* The most pages that one transfer moves. */
 #define QUIRE_FILE_RUN 16u
 
-/* The store behind a file.  Called with the machine's lock held: an op must not call back
- * into the machine.  A transfer is of nr neighbouring pages, 1..QUIRE_FILE_RUN, from the
+/* The store behind a file.  An op must not call back into the machine, whose lock is held;
+ * it is let go of while the pages of a sync or a tick are written: writes of such a file may
+ * come side by side, and reads beside them, of other pages; resize and punch come alone.  A transfer is of nr neighbouring pages, 1..QUIRE_FILE_RUN, from the
  * page index on; the file's last page is transferred whole. */
 struct quire_file_ops {
 	/* What was never written, or was cut off by resize, reads as zeros; what lies past
@@ -40,6 +42,10 @@ struct quire_file_ops {
 				   uint32_t nr);
 	/* The file has so many bytes from now on.  Other than QUIRE_OK: it has not. */
 	enum quire_status (*resize)(void *ctx, uint64_t bytes);
+	/* The nr pages from index on, all of them the file's, read as zeros from now on.
+	 * Other than QUIRE_OK: they do not.  May be NULL: the store has no holes, and
+	 * MADV_REMOVE is refused. */
+	enum quire_status (*punch)(void *ctx, uint64_t index, uint64_t nr);
 	/* The machine does not know the file any more.  May be NULL. */
 	void (*release)(void *ctx);
 };
@@ -65,7 +71,8 @@ uint64_t quire_file_bytes(struct quire_file *file);
 
 /* As pread and pwrite: *done bytes were copied, fewer than asked for at the end of the file,
  * or where something fails after the first page.  QUIRE_IO: the store failed.
- * QUIRE_NO_FILE: a write to a file that is only read.  QUIRE_OVERFLOW: past the size that
+ * QUIRE_NO_FILE: a write to a file that is only read.  QUIRE_NO_SPACE: one in memory may not
+ * have more pages (CommitLimit).  QUIRE_OVERFLOW: past the size that
  * a file may have. */
 enum quire_status quire_file_read(struct quire_file *file, uint64_t at, void *buf,
 				  size_t bytes, size_t *done);

@@ -9,7 +9,8 @@
  * A machine lives in its port's frames.  Of the port it uses direct, nr_frames, the swap
  * ops, clock, wait, notify and panic; translations go by struct quire_mmu.
  *
- * Context.  Any thread; a call holds the machine's lock from beginning to end.
+ * Context.  Any thread; a call holds the machine's lock from beginning to end, but for the
+ * time in which it writes a file back for msync, or waits for pages being written back.
  */
 #ifndef QUIRE_VM_H
 #define QUIRE_VM_H
@@ -61,9 +62,13 @@ struct quire_vm_config {
 	uint32_t dirty_background_ratio, dirty_ratio;
 	/* A file dirty for so long is written back, looked for so often.  0: 30 s, 5 s. */
 	uint32_t dirty_expire_ms, dirty_writeback_ms;
+	/* A fault on a page that is out reads up to 2^page_cluster pages: 1..5; 0: 3.
+	 * QUIRE_PAGE_CLUSTER_NONE: that page alone. */
+	uint32_t page_cluster;
 };
 
-#define QUIRE_SWAPPINESS_NONE UINT32_MAX
+#define QUIRE_SWAPPINESS_NONE	UINT32_MAX
+#define QUIRE_PAGE_CLUSTER_NONE UINT32_MAX
 
 uint32_t quire_vm_frames_least(const struct quire_vm_config *config);
 enum quire_status quire_vm_open(struct quire_vm **out, const struct quire_port *port,
@@ -270,12 +275,15 @@ struct quire_vm_figures {
 	uint64_t total, free, tables, store, meta;
 	uint64_t anon, shared, file; /* pages in memory */
 	uint64_t active_anon, active_file;
-	uint64_t mapped; /* of shared and file: those that an entry names */
-	uint64_t dirty;	 /* of file */
+	uint64_t mapped;    /* of shared and file: those that an entry names */
+	uint64_t dirty;	    /* of file */
+	uint64_t writeback; /* of file: on their way to the store */
 	uint64_t swapped;
+	uint64_t swap_cached; /* of them: read ahead, and in memory as well */
 	uint64_t committed, commit_limit;
 	uint64_t faults[QUIRE_FAULT_KINDS];
 	uint64_t pages_in, pages_out, flushes; /* in, out: of swap */
+	uint64_t swap_ahead, swap_ahead_hits;  /* of in: read ahead, and used then */
 	uint64_t file_in, file_out;	       /* read from stores, written to them */
 	uint64_t dirtied, written;
 	/* By whoever lacked a frame, and by the page-out daemon. */

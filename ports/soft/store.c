@@ -70,6 +70,14 @@ static bool fails(const struct qr_soft_store *store, enum qr_soft_site site)
 	return yes;
 }
 
+/* Transfers may come side by side. */
+static void count(const struct qr_soft_store *store, uint64_t *of, uint64_t nr)
+{
+	pthread_mutex_lock(&store->soft->lock);
+	*of += nr;
+	pthread_mutex_unlock(&store->soft->lock);
+}
+
 static enum quire_status store_read(void *ctx, uint64_t index, void *const *pages,
 				    uint32_t nr)
 {
@@ -77,8 +85,8 @@ static enum quire_status store_read(void *ctx, uint64_t index, void *const *page
 	bool is_failing = fails(store, QR_SOFT_FILE_READ);
 
 	check(store, index, nr);
-	store->counts.reads++;
-	store->counts.pages_read += nr;
+	count(store, &store->counts.reads, 1);
+	count(store, &store->counts.pages_read, nr);
 	for (uint32_t i = 0; i < nr; i++) {
 		const unsigned char *page = store->pages[index + i];
 
@@ -121,12 +129,12 @@ static enum quire_status store_write(void *ctx, uint64_t index, const void *cons
 	bool is_failing = fails(store, QR_SOFT_FILE_WRITE);
 
 	check(store, index, nr);
-	store->counts.writes++;
+	count(store, &store->counts.writes, 1);
 	for (uint32_t i = 0; i < (is_failing ? nr / 2 : nr); i++) {
 		check_tail(store, index + i, pages[i]);
 		if (!put_page(store, index + i, pages[i]))
 			return QUIRE_IO;
-		store->counts.pages_written++;
+		count(store, &store->counts.pages_written, 1);
 	}
 	return is_failing ? QUIRE_IO : QUIRE_OK;
 }
@@ -139,6 +147,21 @@ static enum quire_status store_resize(void *ctx, uint64_t bytes)
 		qr_soft_panic(store->soft, "a file that was released gets a size");
 	if (fails(store, QR_SOFT_FILE_RESIZE) || !set_bytes(store, bytes))
 		return QUIRE_IO;
+	return QUIRE_OK;
+}
+
+static enum quire_status store_punch(void *ctx, uint64_t index, uint64_t nr)
+{
+	struct qr_soft_store *store = ctx;
+
+	if (store->is_released || nr == 0 || index + nr > store->nr_pages)
+		qr_soft_panic(store->soft, "a hole where the file has no page");
+	if (fails(store, QR_SOFT_FILE_PUNCH))
+		return QUIRE_IO;
+	for (uint64_t i = index; i < index + nr; i++) {
+		free(store->pages[i]);
+		store->pages[i] = NULL;
+	}
 	return QUIRE_OK;
 }
 
@@ -155,6 +178,7 @@ static const struct quire_file_ops store_ops = {
 	.read = store_read,
 	.write = store_write,
 	.resize = store_resize,
+	.punch = store_punch,
 	.release = store_release,
 };
 

@@ -40,7 +40,7 @@ struct shared {
 	struct script scripts[HOST_BATCH];
 	struct result results[HOST_BATCH * SCRIPT_STEPS];
 	uint32_t nr;
-	bool has_brk;
+	bool has_brk, has_holes;
 };
 
 struct host_side {
@@ -303,6 +303,12 @@ static void open_files(void)
 		die("a file");
 }
 
+static bool can_punch(int fd)
+{
+	return ftruncate(fd, FILE_PAGES << 12) == 0 &&
+	       fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096) == 0;
+}
+
 static void choose_file(const struct script *script)
 {
 	file_fd = script->has_store ? disk_fd : memory_fd;
@@ -561,6 +567,7 @@ static void serve(struct host_side *side)
 		die("PR_SET_THP_DISABLE");
 	memset((void *)(uintptr_t)maps, 0, sizeof(maps));
 	open_files();
+	shared->has_holes = can_punch(disk_fd);
 	plug_all();
 	shared->has_brk = read_layout(&layout) && set_brk();
 	set_limits();
@@ -624,6 +631,11 @@ void host_side_delete(struct host_side *side)
 bool host_side_has_brk(const struct host_side *side)
 {
 	return side->shared->has_brk;
+}
+
+bool host_side_has_holes(const struct host_side *side)
+{
+	return side->shared->has_holes;
 }
 
 bool host_side_run(struct host_side *side, const struct script *scripts, uint32_t nr,

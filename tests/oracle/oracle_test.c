@@ -122,7 +122,8 @@ static bool run_batch(struct run *run, uint64_t first, uint32_t nr)
 	struct script *scripts = run->scripts;
 
 	for (uint32_t i = 0; i < nr; i++)
-		scripts[i] = script_make(first + i, host_side_has_brk(run->host));
+		scripts[i] = script_make(first + i, host_side_has_brk(run->host),
+					 host_side_has_holes(run->host));
 	if (!host_side_run(run->host, scripts, nr, run->batch)) {
 		printf("the host's child died in seeds %llu..%llu\n",
 		       (unsigned long long)first, (unsigned long long)first + nr - 1);
@@ -170,6 +171,8 @@ int main(int argc, char **argv)
 	run->soft = soft_side_new();
 	if (!host_side_has_brk(run->host))
 		printf("without brk: the host does not let its place be set (PR_SET_MM_MAP)\n");
+	if (!host_side_has_holes(run->host))
+		printf("without MADV_REMOVE of a file on a disk: the file system has no holes\n");
 	while (left > 0 && fine) {
 		uint32_t nr = left < HOST_BATCH ? (uint32_t)left : HOST_BATCH;
 

@@ -18,7 +18,7 @@
 struct maker {
 	uint64_t state;
 	struct script *script;
-	bool in_child;
+	bool in_child, has_holes;
 };
 
 /* Steele et al., SplitMix64. */
@@ -211,8 +211,7 @@ static void make_advise(struct maker *m, struct step *s)
 
 	make_range(m, s, STEP_ADVISE);
 	s->flags = PICK(m, advices);
-	/* Not every file system can punch holes. */
-	if (s->flags == MADV_REMOVE && m->script->has_store)
+	if (s->flags == MADV_REMOVE && m->script->has_store && !m->has_holes)
 		s->flags = MADV_DONTNEED;
 }
 
@@ -300,10 +299,10 @@ static void make_step(struct maker *m, struct step *s)
 		make_access(m, s);
 }
 
-struct script script_make(uint64_t seed, bool has_brk)
+struct script script_make(uint64_t seed, bool has_brk, bool has_holes)
 {
 	struct script script = {.seed = seed, .has_brk = has_brk};
-	struct maker m = {.state = seed, .script = &script};
+	struct maker m = {.state = seed, .script = &script, .has_holes = has_holes};
 
 	script.has_store = seed % 4 == 0;
 	script.nr_steps = 6 + below(&m, SCRIPT_STEPS - 7);

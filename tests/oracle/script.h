@@ -93,7 +93,8 @@ struct result {
 	struct result_area areas[RESULT_AREAS];
 };
 
-struct script script_make(uint64_t seed, bool has_brk);
+/* has_holes: MADV_REMOVE may be tried on a file on a disk. */
+struct script script_make(uint64_t seed, bool has_brk, bool has_holes);
 void script_print_step(const struct step *step);
 
 /* soft.c: by the core; NULL or what was wrong with it. */
@@ -110,6 +111,8 @@ struct host_side *host_side_new(void);
 void host_side_delete(struct host_side *side);
 /* Whether the child's break could be moved into the arena. */
 bool host_side_has_brk(const struct host_side *side);
+/* Whether the file system of its file can punch holes: not every one can. */
+bool host_side_has_holes(const struct host_side *side);
 /* Up to HOST_BATCH scripts; results of script i at results[i * SCRIPT_STEPS]; false where
  * the child died. */
 bool host_side_run(struct host_side *side, const struct script *scripts, uint32_t nr,

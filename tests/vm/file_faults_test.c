@@ -66,6 +66,15 @@ static void try_resize(const struct rig_file *f, uint64_t bytes, struct expected
 	assert_int_equal(quire_file_bytes(f->file), e->bytes);
 }
 
+static void try_punch(struct quire_mm *mm, uint64_t at, uint64_t first, uint64_t nr,
+		      struct expected *e)
+{
+	if (quire_mm_advise(mm, at + first * PAGE, nr * PAGE, QUIRE_MM_REMOVE) ==
+	    QUIRE_OK)
+		for (uint64_t i = 0; i < nr; i++)
+			e->words[first + i] = 0;
+}
+
 static void use_mappings(struct rig *rig, struct quire_mm *mm, const struct rig_file *f,
 			 struct expected *e)
 {
@@ -90,6 +99,8 @@ static void use_mappings(struct rig *rig, struct quire_mm *mm, const struct rig_
 	(void)quire_mm_lock(mm, at, 4 * PAGE, 0);
 	(void)quire_mm_protect(mm, at + 2 * PAGE, PAGE, QUIRE_READ);
 	try_store(rig, mm, at, 7, 300, e);
+	try_punch(mm, at, 12, 3, e);
+	try_punch(mm, at, 40, 2, e);
 }
 
 /* The steps; which of them failed is no matter, but for what the file has then. */
@@ -227,11 +238,12 @@ static bool run_broken(const struct qr_computer_config *config, enum qr_soft_sit
 static void every_transfer_may_fail(void **state)
 {
 	static const enum qr_soft_site sites[] = {QR_SOFT_FILE_READ, QR_SOFT_FILE_WRITE,
-						  QR_SOFT_FILE_RESIZE};
+						  QR_SOFT_FILE_RESIZE,
+						  QR_SOFT_FILE_PUNCH};
 	const struct qr_computer_config *configs[] = {&plain, &tight};
 
 	(void)state;
-	for (uint32_t i = 0; i < 3; i++)
+	for (uint32_t i = 0; i < 4; i++)
 		for (uint32_t c = 0; c < 2; c++)
 			/* One that fails, three in a row, and all from there on. */
 			for (uint64_t nr = 1; nr <= 1000000; nr = nr == 1   ? 3
@@ -241,8 +253,10 @@ static void every_transfer_may_fail(void **state)
 
 				while (run_broken(configs[c], sites[i], k, nr))
 					k++;
-				assert_true(k >
-					    (sites[i] == QR_SOFT_FILE_RESIZE ? 3 : 5));
+				/* As often at least as the scenario says. */
+				assert_true(k > (sites[i] == QR_SOFT_FILE_PUNCH	   ? 2
+						 : sites[i] == QR_SOFT_FILE_RESIZE ? 3
+										   : 5));
 			}
 }
 

@@ -245,6 +245,24 @@ static void do_file_calls(struct history *h)
 }
 
 /* Writeback in one way or another, with a store that works or does not. */
+/* A hole in the file, where a shared mapping shows it; now and then the store fails. */
+static void do_punch(struct history *h, struct process *p)
+{
+	struct page *page = &p->pages[below(h, PAGES)];
+	struct qr_soft *soft = qr_computer_soft(h->rig.computer);
+	enum quire_status status;
+
+	if (!page->is_mapped || !page->is_shared)
+		return;
+	qr_soft_fail(soft, QR_SOFT_FILE_PUNCH, below(h, 4) == 0, 1);
+	status = quire_mm_advise(p->mm, va_of((uint32_t)(page - p->pages)), PAGE,
+				 QUIRE_MM_REMOVE);
+	qr_soft_fail(soft, QR_SOFT_FILE_PUNCH, 0, 0);
+	assert_true(status == QUIRE_OK || status == QUIRE_IO);
+	if (status == QUIRE_OK && has_page(h, page->index))
+		h->words[page->index] = 0;
+}
+
 static void do_writeback(struct history *h, struct process *p)
 {
 	uint32_t first, nr;
@@ -309,7 +327,7 @@ static void step(struct history *h)
 	else if (kind < 11)
 		do_file_calls(h);
 	else if (kind < 13)
-		do_writeback(h, p);
+		below(h, 3) == 0 ? do_punch(h, p) : do_writeback(h, p);
 	else
 		do_accesses(h, p);
 	if (below(h, 4) == 0)

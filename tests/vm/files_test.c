@@ -282,6 +282,33 @@ static void faults_read_ahead(void **state)
 	rig_close(&rig);
 }
 
+/* Who reads a mapping in order, and says so, waits for the first page alone. */
+static void mapped_readers_read_ahead(void **state)
+{
+	struct quire_mm_figures figures;
+	struct quire_mm *mm;
+	struct rig_file f;
+	struct rig rig;
+	uint64_t at;
+
+	(void)state;
+	rig_open(&rig, plain);
+	f = rig_file(&rig, 256);
+	mm = rig_mm(&rig);
+	at = rig_map(mm, &f, 0, 256, QUIRE_READ, QUIRE_MM_SHARED);
+	assert_int_equal(quire_mm_advise(mm, at, 256 * PAGE, QUIRE_MM_SEQUENTIAL),
+			 QUIRE_OK);
+	for (uint64_t i = 0; i < 256; i++)
+		assert_int_equal(load(&rig, mm, at + i * PAGE), RIG_WORD + i);
+	quire_mm_figures(mm, &figures);
+	assert_int_equal(figures.major_faults, 1);
+	assert_int_equal(qr_soft_store_counts(f.store).pages_read, 256);
+	rig_validate(&rig);
+	quire_mm_destroy(mm);
+	rig_file_close(&f);
+	rig_close(&rig);
+}
+
 /* In order: windows grow, and transfers with them. */
 static void readers_read_ahead(void **state)
 {
@@ -346,6 +373,107 @@ static void fork_and_moves(void **state)
 	rig_close(&rig);
 }
 
+/* A hole takes pages out of the file, dirty or not, and copies stay; the store may know no
+ * holes, or fail. */
+static void holes_are_punched(void **state)
+{
+	struct quire_file_ops no_holes;
+	struct quire_vm_figures figures;
+	struct qr_soft *soft;
+	struct quire_mm *mm;
+	struct rig_file f;
+	uint64_t at, own;
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, plain);
+	soft = qr_computer_soft(rig.computer);
+	f = rig_file(&rig, 16);
+	mm = rig_mm(&rig);
+	at = rig_map(mm, &f, 2, 20, RW, QUIRE_MM_SHARED);
+	own = rig_map(mm, &f, 0, 16, RW, QUIRE_MM_PRIVATE);
+	store(&rig, mm, at, 1);
+	store(&rig, mm, own + 3 * PAGE, 2);
+	qr_soft_fail(soft, QR_SOFT_FILE_PUNCH, 1, 1);
+	assert_int_equal(quire_mm_advise(mm, at, 4 * PAGE, QUIRE_MM_REMOVE), QUIRE_IO);
+	assert_int_equal(load(&rig, mm, at), 1);
+	assert_int_equal(load(&rig, mm, at + PAGE), RIG_WORD + 3);
+	assert_int_equal(quire_mm_advise(mm, at, 4 * PAGE, QUIRE_MM_REMOVE), QUIRE_OK);
+	rig_validate(&rig);
+	quire_vm_figures(rig.vm, &figures);
+	assert_int_equal(figures.dirty, 0);
+	for (uint64_t i = 2; i < 6; i++)
+		assert_int_equal(rig_stored(&f, i * PAGE), 0);
+	assert_int_equal(rig_stored(&f, PAGE), RIG_WORD + 1);
+	assert_int_equal(rig_stored(&f, 6 * PAGE), RIG_WORD + 6);
+	assert_int_equal(load(&rig, mm, at), 0);
+	assert_int_equal(load(&rig, mm, own + 2 * PAGE), 0);
+	assert_int_equal(load(&rig, mm, own + 3 * PAGE), 2);
+	assert_int_equal(quire_file_bytes(f.file), 16 * PAGE);
+	/* Behind the end there is nothing to take out. */
+	assert_int_equal(quire_mm_advise(mm, at + 16 * PAGE, 2 * PAGE, QUIRE_MM_REMOVE),
+			 QUIRE_OK);
+	assert_int_equal(quire_mm_advise(mm, at + 12 * PAGE, 8 * PAGE, QUIRE_MM_REMOVE),
+			 QUIRE_OK);
+	assert_int_equal(rig_stored(&f, 15 * PAGE), 0);
+	no_holes = *f.file->config.ops;
+	no_holes.punch = NULL;
+	f.file->config.ops = &no_holes;
+	assert_int_equal(quire_mm_advise(mm, at, PAGE, QUIRE_MM_REMOVE),
+			 QUIRE_UNSUPPORTED);
+	quire_mm_destroy(mm);
+	rig_file_close(&f);
+	rig_close(&rig);
+}
+
+/* Pages of files in memory are charged when they come to be, as those of shared memory
+ * without a reservation are. */
+static void memory_is_charged_by_page(void **state)
+{
+	struct qr_computer_config config = plain;
+	struct quire_file_config memory = {.bytes = 64 * PAGE, .name = "/memfd:m"};
+	struct quire_vm_figures figures;
+	struct quire_file *file;
+	struct quire_mm *mm;
+	uint64_t at, value = 1, nr = 0;
+	struct rig rig;
+	size_t done;
+
+	(void)state;
+	config.vm.overcommit = QUIRE_OVERCOMMIT_NEVER;
+	config.vm.overcommit_ratio = 1;
+	rig_open(&rig, config);
+	assert_int_equal(quire_file_open(rig.vm, &memory, &file), QUIRE_OK);
+	mm = rig_mm(&rig);
+	assert_int_equal(
+		quire_mm_map_file(mm, file, 0, 0, 64 * PAGE, RW, QUIRE_MM_SHARED, &at),
+		QUIRE_OK);
+	quire_vm_figures(rig.vm, &figures);
+	assert_int_equal(figures.committed, 0);
+	assert_int_equal(figures.commit_limit, 20);
+	while (nr < 64 && rig_store(&rig, mm, at + nr * PAGE, nr) == QUIRE_OK)
+		nr++;
+	assert_int_equal(nr, 20);
+	assert_int_equal(rig_fault.kind, QUIRE_FAULT_BUS);
+	rig_validate(&rig);
+	assert_int_equal(quire_file_write(file, 40 * PAGE, &value, 8, &done),
+			 QUIRE_NO_SPACE);
+	assert_int_equal(
+		quire_mm_advise(mm, at + 30 * PAGE, PAGE, QUIRE_MM_POPULATE_READ),
+		QUIRE_FAULT);
+	assert_int_equal(quire_mm_advise(mm, at, 5 * PAGE, QUIRE_MM_REMOVE), QUIRE_OK);
+	quire_vm_figures(rig.vm, &figures);
+	assert_int_equal(figures.committed, 15);
+	assert_int_equal(quire_file_write(file, 40 * PAGE, &value, 8, &done), QUIRE_OK);
+	assert_int_equal(quire_file_resize(file, 10 * PAGE), QUIRE_OK);
+	quire_vm_figures(rig.vm, &figures);
+	assert_int_equal(figures.committed, 5);
+	rig_validate(&rig);
+	quire_mm_destroy(mm);
+	quire_file_close(file);
+	rig_close(&rig);
+}
+
 static void advice_about_files(void **state)
 {
 	struct quire_file_figures figures;
@@ -366,8 +494,6 @@ static void advice_about_files(void **state)
 	assert_int_equal(quire_mm_advise(mm, at, PAGE, QUIRE_MM_FREE), QUIRE_INVALID);
 	assert_int_equal(quire_mm_advise(mm, own, PAGE, QUIRE_MM_FREE), QUIRE_INVALID);
 	assert_int_equal(quire_mm_advise(mm, own, PAGE, QUIRE_MM_REMOVE), QUIRE_REFUSED);
-	assert_int_equal(quire_mm_advise(mm, at, PAGE, QUIRE_MM_REMOVE),
-			 QUIRE_UNSUPPORTED);
 	/* Only the copy is lost: what is in the file is in the file. */
 	assert_int_equal(quire_mm_advise(mm, at, 8 * PAGE, QUIRE_MM_DONTNEED), QUIRE_OK);
 	assert_int_equal(quire_mm_advise(mm, own, 8 * PAGE, QUIRE_MM_DONTNEED), QUIRE_OK);
@@ -510,8 +636,11 @@ int main(void)
 		cmocka_unit_test(calls_grow_a_file),
 		cmocka_unit_test(faults_read_ahead),
 		cmocka_unit_test(readers_read_ahead),
+		cmocka_unit_test(mapped_readers_read_ahead),
 		cmocka_unit_test(fork_and_moves),
 		cmocka_unit_test(advice_about_files),
+		cmocka_unit_test(holes_are_punched),
+		cmocka_unit_test(memory_is_charged_by_page),
 		cmocka_unit_test(rights_of_a_file),
 		cmocka_unit_test(files_in_memory),
 	};
