@@ -11,8 +11,9 @@
 
 #include <pthread.h>
 
-struct qr_cache qr_cache_none;
-struct qr_cache qr_cache_late;
+QR_TABLE struct qr_cache qr_cache_none;
+QR_TABLE struct qr_cache qr_cache_late;
+void (*qr_cache_second)(void);
 __thread struct qr_cache *qr_cache_self = &qr_cache_none;
 
 /* Idle caches that are left as they were: as many as threads come and go at once. */
@@ -26,6 +27,9 @@ static struct qr_cache *idle, *blank, *every;
 static unsigned nr_idle;
 static pthread_key_t exit_key;
 static bool have_key;
+
+/* Some thread had a cache before. */
+static atomic_bool not_first;
 
 static void depart(void *cache_pointer)
 {
@@ -87,6 +91,9 @@ struct qr_cache *qr_cache_acquire(void)
 
 	if (departed)
 		return NULL;
+	if (atomic_exchange_explicit(&not_first, true, memory_order_relaxed) &&
+	    qr_cache_second != NULL)
+		qr_cache_second();
 	qr_heap_lock();
 	cache = pop_idle();
 	if (cache == NULL)

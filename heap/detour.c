@@ -38,7 +38,7 @@ uint64_t qr_lane_random(struct qr_lane *lane)
 	return x * 0x2545f4914f6cdd1du;
 }
 
-void qr_detour_start(void)
+QR_EARLY void qr_detour_start(void)
 {
 	unsigned detour = 0;
 

@@ -79,6 +79,9 @@
 #define QR_UNLIKELY(x) __builtin_expect(!!(x), 0)
 /* For the fast paths, each of which is short in every place. */
 #define QR_INLINE static inline __attribute__((always_inline))
+/* What runs at each program's start, and tables that are mostly never touched: early.ld. */
+#define QR_EARLY __attribute__((section(".text.startup")))
+#define QR_TABLE __attribute__((section(".bss.tables")))
 
 enum qr_span_kind {
 	QR_SPAN_DEAD, /* a record without a run */
@@ -187,9 +190,8 @@ static inline struct qr_entry *qr_bin_at(struct qr_bin *bin, uint32_t height)
 #define QR_KEPT_BLOCKS 4u
 #define QR_KEPT_PAGES  256u
 
+/* What small programs touch comes first, the bins of larger sizes last. */
 struct qr_cache {
-	struct qr_bin bin[QR_NR_CLASSES];
-	struct qr_span *partial[QR_NR_CLASSES];
 	struct qr_span *all;	 /* guarded by qr_heap_lock */
 	struct qr_cache *next;	 /* idle or blank list; guarded by qr_heap_lock */
 	struct qr_cache *linked; /* every cache there is; written once */
@@ -208,9 +210,11 @@ struct qr_cache {
 	struct qr_rest *rest; /* hard: freed slots that rest */
 	/* A heap's large blocks, by all_next; guarded by qr_heap_lock. */
 	struct qr_span *large;
+	_Alignas(QR_CACHE_LINE) _Atomic(struct qr_span *) inbox;
+	_Alignas(QR_CACHE_LINE) struct qr_span *partial[QR_NR_CLASSES];
 	/* Of the requests that no bin served: their bytes, and how many they were. */
 	uint64_t asked_bytes[QR_NR_CLASSES], nr_asked[QR_NR_CLASSES];
-	_Alignas(QR_CACHE_LINE) _Atomic(struct qr_span *) inbox;
+	_Alignas(QR_CACHE_LINE) struct qr_bin bin[QR_NR_CLASSES];
 };
 
 /* The thread's cache; qr_cache_none, which is always empty, until it has one. */
@@ -324,6 +328,8 @@ void qr_cache_flush(struct qr_cache *cache);
 struct qr_cache *qr_cache_make(void);
 /* The first of all caches, by the field linked. */
 struct qr_cache *qr_cache_first(void);
+/* Called before a second thread's first request is served; may be NULL.  Set at start. */
+extern void (*qr_cache_second)(void);
 
 /* large.c: blocks with pages of their own. */
 /* mapped: a mapping of its own, whatever the size. */

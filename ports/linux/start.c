@@ -25,6 +25,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #define EXIT_QUIRE 125
@@ -157,6 +158,23 @@ static void begin(const char *settings)
 	qr_ground.seat->startup_ns = port->clock(port->ctx) - started;
 }
 
+/* The library's first bytes, and what ends its text: the linker's. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char qr_image_end[] __attribute__((visibility("hidden")));
+
+/* As heap/early.ld lays the library out, only this much of it is in use where it is a
+ * heap and nothing else. */
+#define EARLY_BYTES ((size_t)64 << 10)
+
+/* The kernel mapped file pages in around those that were touched. */
+static void give_back_text(void)
+{
+	uintptr_t start = (uintptr_t)__ehdr_start + EARLY_BYTES;
+
+	(void)qr_host_madvise((const void *)start, (uintptr_t)qr_image_end - start,
+			      MADV_DONTNEED);
+}
+
 static const char *find_settings(char *const *envp)
 {
 	static const char head[] = QUIRE_SETTINGS_VARIABLE "=";
@@ -173,7 +191,11 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 
 	(void)argc;
 	(void)argv;
-	qr_fork_register();
-	if (settings != NULL)
+	qr_cache_second = qr_fork_register;
+	if (settings != NULL) {
+		qr_fork_register();
 		begin(settings);
+	} else {
+		give_back_text();
+	}
 }
