@@ -97,7 +97,8 @@ static const char *check_bin(const struct qr_bin *bin)
 
 static bool listed(const struct qr_cache *cache, const struct qr_span *span)
 {
-	const struct qr_span *at = cache->partial[span->cls];
+	const struct qr_span *at =
+		span->state == QR_SPAN_EMPTY ? cache->empty : cache->partial[span->cls];
 
 	while (at != NULL && at != span)
 		at = at->next;
@@ -109,8 +110,11 @@ static const char *check_span(const struct qr_cache *cache, const struct qr_span
 	bool current = cache->bin[span->cls].span == span;
 
 	if (current != (span->state == QR_SPAN_CURRENT) ||
-	    listed(cache, span) != (span->state == QR_SPAN_PARTIAL))
+	    listed(cache, span) !=
+		    (span->state == QR_SPAN_PARTIAL || span->state == QR_SPAN_EMPTY))
 		return "H4: a span is not where its state says";
+	if (span->state == QR_SPAN_EMPTY && span->used != 0)
+		return "H4: an empty span has a slot in use";
 	if (span->state == QR_SPAN_FULL && span->groups != 0)
 		return "H4: a full span has a free slot";
 	for (size_t i = 0; i < span->nr_pages; i++) {
@@ -133,9 +137,7 @@ static const char *check_cache(const struct qr_cache *cache, size_t *nr_pages)
 		if (broken != NULL)
 			return broken;
 		*nr_pages += span->nr_pages;
-		if (span->counted < span->used)
-			return "H8: a span has more in use than is counted";
-		used_bytes += (size_t)span->counted * span->slot_bytes;
+		used_bytes += (size_t)span->used * span->slot_bytes;
 		span_bytes += span->limit;
 	}
 	if (used_bytes != cache->used_bytes || span_bytes != cache->span_bytes)

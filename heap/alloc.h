@@ -67,6 +67,7 @@ QR_INLINE void qr_span_put(struct qr_cache *cache, struct qr_span *span, uint32_
 	*word = old | (uint64_t)1 << (slot % QR_GROUP_SLOTS);
 	if (old == 0)
 		span->groups |= (uint64_t)1 << (slot / QR_GROUP_SLOTS);
+	cache->used_bytes -= span->slot_bytes;
 	if (QR_UNLIKELY(--span->used <= span->watch))
 		qr_span_event(cache, span);
 }
@@ -85,7 +86,7 @@ QR_INLINE void qr_free_own(struct qr_cache *cache, struct qr_span *span, void *b
 		return;
 	}
 	atomic_store_explicit(state, QR_SLOT_FREE, memory_order_relaxed);
-	if (QR_UNLIKELY(height >= bin->room)) {
+	if (QR_UNLIKELY(height >= span->room)) {
 		qr_span_put(cache, span, slot);
 		return;
 	}

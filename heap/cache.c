@@ -175,6 +175,7 @@ static void take_spans(struct qr_cache *cache, struct qr_cache *from)
 	cache->span_bytes += from->span_bytes;
 	from->used_bytes = 0;
 	from->span_bytes = 0;
+	from->peak_bytes = 0;
 	from->sweep_at = 0;
 	qr_sweep_arm(cache);
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++)
@@ -210,10 +211,9 @@ void qr_cache_flush(struct qr_cache *cache)
 {
 	qr_large_flush(cache);
 	qr_cache_drain(cache);
-	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
+	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++)
 		qr_bin_retreat(cache, &cache->bin[cls]);
-		qr_span_release_empty(cache, cls);
-	}
+	qr_span_release_empty(cache);
 }
 
 struct qr_cache *qr_cache_first(void)

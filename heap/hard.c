@@ -19,7 +19,7 @@
 #define MEDIUM_BYTES 1024u
 
 /* Pages of the usual span, and how many of them a random one may lie further on. */
-#define PLACE_PAGES ((size_t)16)
+#define PLACE_PAGES ((size_t)8)
 #define PLACES	    8u
 
 struct resting {
@@ -163,7 +163,7 @@ static void give_back(struct qr_cache *cache, struct resting out)
 
 	if (atomic_load_explicit(&out.span->owner, memory_order_relaxed) != cache)
 		qr_free_announce(out.span, state);
-	else if (bin->height >= bin->room)
+	else if (bin->height >= out.span->room)
 		qr_span_put(cache, out.span, slot);
 	else
 		qr_bin_push(bin, out.block, state);

@@ -24,13 +24,14 @@
  *   H2  used = slots - available ones; slots in a bin count as used;
  *   H3  bit w of span.groups is set where group w has an available slot;
  *   H4  a span of slots is current in one bin, or on the partial list of its class
- *       (some slot available), or full (none is), as span.state says;
+ *       (some slot available), or on its cache's list of empty ones (all are), or full
+ *       (none is), as span.state says;
  *   H5  every page of a span of slots, and the first and last page of any other run,
  *       lead to its span by the map;
  *   H6  two neighbouring free runs differ in state (dirty, clean) or in source;
  *   H7  pages held = pages in use + dirty free + clean free;
- *   H8  a cache's used_bytes and span_bytes are the sums of counted * slot_bytes and of
- *       limit over its spans, and counted is not below used;
+ *   H8  a cache's used_bytes and span_bytes are the sums of used * slot_bytes and of
+ *       limit over its spans;
  *   H9  a page whose bit in span.purged is set has no slot but available ones.
  *
  * Locking.  A cache belongs to its thread, its spans' owner fields with it: no lock.
@@ -91,7 +92,7 @@ enum qr_span_kind {
 	QR_SPAN_FREE,
 };
 
-enum qr_span_state { QR_SPAN_FULL, QR_SPAN_PARTIAL, QR_SPAN_CURRENT };
+enum qr_span_state { QR_SPAN_FULL, QR_SPAN_PARTIAL, QR_SPAN_CURRENT, QR_SPAN_EMPTY };
 
 /* Zero: records come zeroed, and what is not in use stays untouched. */
 enum qr_slot_state {
@@ -121,7 +122,8 @@ struct qr_span {
 	uint32_t nr_pages;
 	uint32_t slot_bytes;
 	uint32_t nr_slots;
-	uint16_t nr_groups;
+	uint8_t nr_groups;
+	uint8_t room; /* height up to which frees may fill the bin; 0 while it drains */
 	uint8_t cls;
 	uint8_t kind;
 	uint8_t state;
@@ -139,9 +141,8 @@ struct qr_span {
 		uint64_t asked; /* of a large block: bytes asked for */
 	};
 	int32_t used;
-	int32_t watch;	 /* a free that brings used down to this is an event */
-	int32_t counted; /* used, at the last event */
-	uint32_t stamp;	 /* free runs: when, in milliseconds */
+	int32_t watch;	/* a free that brings used down to this is an event */
+	uint32_t stamp; /* free runs: when, in milliseconds */
 	struct qr_span *prev, *next; /* partial list; free list of a size */
 	uint64_t purged;	     /* one bit for each page that was given back */
 	struct qr_span *all_prev, *all_next; /* the owner's spans; dirty runs by age */
@@ -173,12 +174,24 @@ struct qr_entry {
 /* A stack of entries; its height is in bytes. */
 struct qr_bin {
 	uint32_t height;
-	uint32_t room; /* height that may be reached; 0 while the class shrinks */
 	struct qr_span *span;
 	struct qr_entry entry[QR_BIN_ENTRIES];
 };
 
 #define QR_ENTRY_BYTES ((uint32_t)sizeof(struct qr_entry))
+
+/* A bin does not keep more than this of the larger classes. */
+#define QR_BIN_BYTES (16u << 10)
+#define QR_BIN_LEAST 2u
+
+static inline uint32_t qr_bin_room(uint32_t slot_bytes)
+{
+	uint32_t nr = QR_BIN_BYTES / slot_bytes;
+
+	if (nr > QR_BIN_ENTRIES)
+		nr = QR_BIN_ENTRIES;
+	return (nr > QR_BIN_LEAST ? nr : QR_BIN_LEAST) * QR_ENTRY_BYTES;
+}
 
 /* The entry that lies on so many bytes of others. */
 static inline struct qr_entry *qr_bin_at(struct qr_bin *bin, uint32_t height)
@@ -199,9 +212,13 @@ struct qr_cache {
 	void *grown;
 	struct qr_span *kept[QR_KEPT_BLOCKS]; /* those that are, first; latest last */
 	uint32_t nr_kept, kept_pages;
-	size_t used_bytes;    /* in its spans, as counted at their last events */
-	size_t span_bytes;    /* that its spans have, used or not */
-	size_t sweep_at;      /* used_bytes at or below this is a reason to sweep */
+	/* Spans of any class with nothing in use, latest first; pages they have. */
+	struct qr_span *empty;
+	size_t empty_bytes;
+	size_t used_bytes; /* in its spans */
+	size_t span_bytes; /* that its spans have, used or not */
+	size_t peak_bytes; /* the most that used_bytes was since the last sweep, nearly */
+	size_t sweep_at;   /* used_bytes below this is a reason to sweep */
 	int64_t sweep_credit; /* nanoseconds that sweeps may take */
 	uint64_t sweep_ns;    /* time of the last look at the credit */
 	uint64_t swept_ns;    /* time of the last sweep's end */
@@ -289,13 +306,15 @@ void qr_span_post(struct qr_span *span);
 void qr_span_abandon(struct qr_span *span);
 /* The span is no bin's any more: partial, full, or released when it is empty. */
 void qr_span_settle(struct qr_cache *cache, struct qr_span *span);
-void qr_span_release_empty(struct qr_cache *cache, unsigned cls);
-/* The partial span to allocate from next, made current; NULL if there is none. */
+void qr_span_release_empty(struct qr_cache *cache);
+/* The cache is about to get a new span: its oldest empty one makes room for it. */
+void qr_span_make_room(struct qr_cache *cache);
+/* The span to allocate from next, made current; NULL if there is none. */
 struct qr_span *qr_span_choose(struct qr_cache *cache, unsigned cls);
 
 /* sweep.c: whole pages of available slots go back to the source. */
 void qr_cache_sweep(struct qr_cache *cache);
-/* The cache has got a span, or lost one. */
+/* used_bytes is above peak_bytes; or the cache has lost a span. */
 void qr_sweep_arm(struct qr_cache *cache);
 void qr_sweep_disarm(struct qr_cache *cache);
 /* used_bytes has come down to sweep_at. */

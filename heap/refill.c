@@ -9,48 +9,52 @@
 
 #include <errno.h>
 
-/* A bin does not keep more than this of the larger classes. */
-#define BIN_BYTES (16u << 10)
-#define BIN_LEAST 2u
-
-static uint32_t entries_of(uint32_t slot_bytes)
+/* Moves nr of the group's available slots to the bin, which is empty: from the top down,
+ * so that the lowest slot is popped first. */
+static void fill(struct qr_bin *bin, struct qr_span *span, unsigned group, uint32_t nr)
 {
-	uint32_t nr = BIN_BYTES / slot_bytes;
+	uint32_t first = group * QR_GROUP_SLOTS;
+	uintptr_t start = span->start + (size_t)first * span->slot_bytes;
+	size_t slot_bytes = span->slot_bytes;
+	uint64_t avail = span->avail[group];
 
-	if (nr < BIN_LEAST)
-		return BIN_LEAST;
-	return nr < QR_BIN_ENTRIES ? nr : QR_BIN_ENTRIES;
+	for (struct qr_entry *entry = &bin->entry[nr]; entry-- != bin->entry;) {
+		uint32_t slot = (uint32_t)__builtin_ctzl(avail);
+
+		entry->block = (void *)(start + slot * slot_bytes);
+		entry->state = &span->slot[first + slot];
+		avail &= avail - 1;
+	}
+	span->avail[group] = avail;
+	if (avail == 0)
+		span->groups &= ~((uint64_t)1 << group);
+	bin->height = nr * QR_ENTRY_BYTES;
 }
 
-/* Fills the bin from the top down, so that the lowest slot is popped first. */
+static void unpurge(struct qr_cache *cache, struct qr_bin *bin, struct qr_span *span)
+{
+	for (uint32_t i = bin->height / QR_ENTRY_BYTES; i-- > 0;)
+		qr_sweep_unpurge(cache, span,
+				 (uint32_t)(bin->entry[i].state - span->slot));
+}
+
 static void *take_group(struct qr_cache *cache, struct qr_bin *bin, struct qr_span *span)
 {
 	unsigned group = QR_UNLIKELY(cache->hard)
 				 ? qr_hard_group(span->groups)
 				 : (unsigned)__builtin_ctzl(span->groups);
-	uint64_t avail = span->avail[group];
-	uint32_t nr = (uint32_t)qr_count_bits(avail);
-	uint32_t room = entries_of(span->slot_bytes);
+	uint32_t nr = (uint32_t)qr_count_bits(span->avail[group]);
+	uint32_t room = span->room / QR_ENTRY_BYTES;
 
 	if (nr > room)
 		nr = room;
-	for (uint32_t i = nr; i-- > 0; avail &= avail - 1) {
-		uint32_t slot = group * QR_GROUP_SLOTS + (uint32_t)__builtin_ctzl(avail);
-
-		bin->entry[i].block =
-			(void *)(span->start + (size_t)slot * span->slot_bytes);
-		bin->entry[i].state = &span->slot[slot];
-		if (QR_UNLIKELY(span->purged != 0))
-			qr_sweep_unpurge(cache, span, slot);
-	}
-	span->avail[group] = avail;
-	if (avail == 0)
-		span->groups &= ~((uint64_t)1 << group);
+	fill(bin, span, group, nr);
+	if (QR_UNLIKELY(span->purged != 0))
+		unpurge(cache, bin, span);
 	span->used += (int32_t)nr;
-	span->counted += (int32_t)nr;
 	cache->used_bytes += (size_t)nr * span->slot_bytes;
-	bin->room = room * QR_ENTRY_BYTES;
-	bin->height = nr * QR_ENTRY_BYTES;
+	if (QR_UNLIKELY(cache->used_bytes > cache->peak_bytes))
+		qr_sweep_arm(cache);
 	if (QR_UNLIKELY(cache->hard))
 		qr_hard_shuffle(bin);
 	return qr_bin_pop(bin, (nr - 1) * QR_ENTRY_BYTES);
@@ -107,6 +111,7 @@ static void *take_adopted(struct qr_cache *cache, struct qr_bin *bin, unsigned c
 
 static void *take_new(struct qr_cache *cache, struct qr_bin *bin, unsigned cls)
 {
+	qr_span_make_room(cache);
 	if (qr_span_create(cache, cls) == NULL)
 		return NULL;
 	return take_partial(cache, bin, cls);

@@ -84,7 +84,6 @@ static void forget_spans(struct qr_cache *cache)
 {
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
 		cache->bin[cls].height = 0;
-		cache->bin[cls].room = 0;
 		cache->bin[cls].span = NULL;
 		cache->partial[cls] = NULL;
 	}
@@ -92,6 +91,9 @@ static void forget_spans(struct qr_cache *cache)
 	memset(cache->nr_asked, 0, sizeof(cache->nr_asked));
 	cache->used_bytes = 0;
 	cache->span_bytes = 0;
+	cache->peak_bytes = 0;
+	cache->empty = NULL;
+	cache->empty_bytes = 0;
 	cache->sweep_at = 0;
 	atomic_store_explicit(&cache->inbox, NULL, memory_order_relaxed);
 }
