@@ -124,6 +124,5 @@ bool qr_zone_compact(struct quire_zone *zone, uint32_t order,
 		if (qr_frame_peek(&buddy->frames[n]).use == QUIRE_FRAME_MAPPED)
 			is_done = move_page(zone, n, move, ctx);
 	give_taken(buddy, first, first + size);
-	zone->counts[QUIRE_FRAME_FREE] = buddy->nr_free;
 	return is_done;
 }

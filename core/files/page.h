@@ -2,18 +2,22 @@
 /* page.h - what the frame of a mapped page says, on a machine with many spaces.
  *
  * Model.  A page is *anonymous*, of a family of processes (those that fork made of one
- * another), or of an *object* (shared memory).  Its frame says whose it is, and its index:
- * of an anonymous page the address in pages at which it was first mapped, which all
- * processes of the family have in common as long as nobody moves it; of an object's page
- * the place in the object.  So the entries that name a frame are found without a list.
+ * another), or of an *object* (shared memory, a file).  Its frame says whose it is, and its
+ * index: of an anonymous page the address in pages at which it was first mapped, which all
+ * processes of the family have in common as long as nobody moves it; of an anonymous page
+ * that is a private *copy* of a file's, and of an object's page, the place in the object.
+ * So the entries that name a frame are found without a list.
+ *
+ * What reclaim knows of a page stands in its frame's slot: the swap cache that the field
+ * is for elsewhere is of machines with one space.
  *
  * Invariants.  quire_vm_validate() names the first that does not hold.
  *   R1  nr_entries of a MAPPED frame is the number of entries that name it, and an
  *       object's page counts one more for its object;
  *   R2  going from the frame by way of its owner finds exactly these entries.
  */
-#ifndef QUIRE_CORE_SPACE_PAGE_H
-#define QUIRE_CORE_SPACE_PAGE_H
+#ifndef QUIRE_CORE_FILES_PAGE_H
+#define QUIRE_CORE_FILES_PAGE_H
 
 #include "core/frames/zone.h"
 
@@ -22,6 +26,15 @@
 #define QUIRE_PAGE_EXCLUSIVE (1ull << 62)
 /* madvise said that the bytes are not needed, unless it is written again. */
 #define QUIRE_PAGE_LAZY (1ull << 61)
+
+/* In the frame's slot.  FILE and COPY say what it is, from the day it is taken; ACTIVE and
+ * REFERENCED what the hands have seen of it; WORKINGSET that it was active before it last
+ * went out. */
+#define QUIRE_PAGE_FILE	      1u /* of a file that has a store */
+#define QUIRE_PAGE_COPY	      2u
+#define QUIRE_PAGE_ACTIVE     4u
+#define QUIRE_PAGE_REFERENCED 8u
+#define QUIRE_PAGE_WORKINGSET 16u
 
 #define QUIRE_PAGE_INDEX_BITS 45 /* addresses of 57 bits, in pages */
 #define QUIRE_PAGE_OWNERS     65535u
@@ -46,6 +59,11 @@ static inline uint64_t qr_page_index(const struct quire_frame *frame)
 static inline bool qr_page_is(const struct quire_frame *frame, uint64_t flag)
 {
 	return (frame->owner & flag) != 0;
+}
+
+static inline bool qr_page_has(const struct quire_frame *frame, uint32_t state)
+{
+	return (frame->slot & state) == state;
 }
 
 #endif
