@@ -181,7 +181,7 @@ struct qr_bin {
 #define QR_ENTRY_BYTES ((uint32_t)sizeof(struct qr_entry))
 
 /* A bin does not keep more than this of the larger classes. */
-#define QR_BIN_BYTES (16u << 10)
+#define QR_BIN_BYTES (8u << 10)
 #define QR_BIN_LEAST 2u
 
 static inline uint32_t qr_bin_room(uint32_t slot_bytes)
@@ -353,6 +353,8 @@ extern void (*qr_cache_second)(void);
 /* large.c: blocks with pages of their own. */
 /* mapped: a mapping of its own, whatever the size. */
 struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped);
+/* One that the cache kept, of least to most bytes, for a request of fewer; or NULL. */
+struct qr_span *qr_large_kept(size_t bytes, size_t least, size_t most);
 /* Pages of a size, in no account but the runs', and not marked; without errno. */
 struct qr_span *qr_large_take(size_t bytes);
 void qr_large_free(struct qr_span *span, const void *block);

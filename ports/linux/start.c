@@ -159,21 +159,22 @@ static void begin(const char *settings)
 	qr_ground.seat->startup_ns = port->clock(port->ctx) - started;
 }
 
-/* The library's first bytes, and what ends its text: the linker's. */
-extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+/* As heap/early.ld lays the library out: where what runs at start begins, and what ends
+ * the text. */
+extern const char qr_early_end[] __attribute__((visibility("hidden")));
 extern const char qr_image_end[] __attribute__((visibility("hidden")));
 
-/* As heap/early.ld lays the library out, only this much of it is in use where it is a
- * heap and nothing else. */
-#define EARLY_BYTES ((size_t)64 << 10)
-
-/* The kernel mapped file pages in around those that were touched. */
-static void give_back_text(void)
+/* The kernel mapped file pages in around those that were touched, and most of those are
+ * not touched again where the library is a heap and nothing else.  The last of the
+ * constructors, and itself in a page that stays. */
+__attribute__((constructor, section(".text.exit.settle"))) static void settle(void)
 {
-	uintptr_t start = (uintptr_t)__ehdr_start + EARLY_BYTES;
+	uintptr_t page = QR_PAGE_BYTES - 1;
+	uintptr_t start = ((uintptr_t)qr_early_end + page) & ~page;
 
-	(void)qr_host_madvise((const void *)start, (uintptr_t)qr_image_end - start,
-			      MADV_DONTNEED);
+	if (!atomic_load_explicit(&qr_ground.is_managed, memory_order_relaxed))
+		(void)qr_host_madvise((const void *)start,
+				      (uintptr_t)qr_image_end - start, MADV_DONTNEED);
 }
 
 static const char *find_settings(char *const *envp)
@@ -196,7 +197,5 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 	if (settings != NULL) {
 		qr_fork_register();
 		begin(settings);
-	} else {
-		give_back_text();
 	}
 }
