@@ -21,8 +21,8 @@ static void count_cache(const struct qr_cache *cache, struct qr_heap_account *ac
 	account->kept += cache->kept_pages * QR_PAGE_BYTES;
 	account->blocks -= cache->nr_kept;
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
-		size_t unused = cache->bin[cls].height / QR_ENTRY_BYTES +
-				qr_hard_resting(cache, cls);
+		size_t unused =
+			qr_bin_count(&cache->bin[cls]) + qr_hard_resting(cache, cls);
 
 		account->used -= unused * qr_class_bytes(cls);
 		account->blocks -= unused;
@@ -85,9 +85,10 @@ static const char *check_slots(const struct qr_span *span)
 
 static const char *check_bin(const struct qr_bin *bin)
 {
-	for (uint32_t i = 0; i < bin->height / QR_ENTRY_BYTES; i++) {
-		const struct qr_span *span = qr_map_get((uintptr_t)bin->entry[i].block);
-		uint32_t slot = (uint32_t)(bin->entry[i].state - span->slot);
+	for (uint32_t i = 0; i < qr_bin_count(bin); i++) {
+		const struct qr_entry *entry = &qr_bin_entries(bin)[i];
+		const struct qr_span *span = qr_map_get((uintptr_t)entry->block);
+		uint32_t slot = (uint32_t)(entry->state - span->slot);
 
 		if (span->slot[slot] != QR_SLOT_FREE || available(span, slot))
 			return "H1: a slot in a bin is not free, or available";
@@ -107,7 +108,7 @@ static bool listed(const struct qr_cache *cache, const struct qr_span *span)
 
 static const char *check_span(const struct qr_cache *cache, const struct qr_span *span)
 {
-	bool current = cache->bin[span->cls].span == span;
+	bool current = cache->current[span->cls] == span;
 
 	if (current != (span->state == QR_SPAN_CURRENT) ||
 	    listed(cache, span) !=

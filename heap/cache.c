@@ -74,9 +74,11 @@ static struct qr_cache *pop_idle(void)
 
 struct qr_cache *qr_cache_make(void)
 {
-	struct qr_cache *cache = qr_record_raw(sizeof(*cache));
+	struct qr_cache *cache = qr_record_raw(sizeof(*cache), QR_BIN_ALIGN);
 
 	if (cache != NULL) {
+		for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++)
+			qr_bin_clear(cache, cls);
 		cache->hard = (qr_detour & QR_DETOUR_HARDENED) != 0;
 		cache->linked = every;
 		every = cache;
@@ -212,7 +214,7 @@ void qr_cache_flush(struct qr_cache *cache)
 	qr_large_flush(cache);
 	qr_cache_drain(cache);
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++)
-		qr_bin_retreat(cache, &cache->bin[cls]);
+		qr_bin_retreat(cache, cls);
 	qr_span_release_empty(cache);
 }
 

@@ -76,9 +76,8 @@ void *qr_detour_alloc(unsigned cls, size_t bytes)
 			return qr_cache_serve(NULL, cls, bytes);
 	}
 	bin = &cache->bin[cls];
-	block = QR_LIKELY(bin->height != 0)
-			? qr_bin_pop(bin, bin->height - QR_ENTRY_BYTES)
-			: qr_cache_serve(cache, cls, bytes);
+	block = QR_LIKELY(qr_bin_height(bin) != 0) ? qr_bin_pop(bin)
+						   : qr_cache_serve(cache, cls, bytes);
 	qr_profile_count(lane, block, bytes);
 	return block;
 }

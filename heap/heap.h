@@ -113,8 +113,7 @@ struct qr_span {
 	size_t limit; /* bytes from start in which blocks begin and end */
 	union {
 		struct {
-			uint32_t recip;	 /* 2^32 / slot_bytes, rounded up */
-			uint32_t bin_at; /* of its class in a cache, in bytes */
+			uint32_t recip; /* 2^32 / slot_bytes, rounded up */
 		};
 		uintptr_t block; /* large and hard: where the block begins */
 	};
@@ -168,14 +167,16 @@ struct qr_entry {
 	qr_slot_state *state;
 };
 
-/* With the rest of a bin, 256 bytes. */
+/* One less than there is room for, so that the height of a full bin is not that of an
+ * empty one. */
 #define QR_BIN_ENTRIES 15u
+#define QR_BIN_ALIGN   256
 
-/* A stack of entries; its height is in bytes. */
+/* A stack of entries, from a multiple of its size on: the last byte of the place of the
+ * next one is the height, in bytes.  The places of all bins lie side by side, in few
+ * cache lines.  NULL is empty, too, but may only be filled. */
 struct qr_bin {
-	uint32_t height;
-	struct qr_span *span;
-	struct qr_entry entry[QR_BIN_ENTRIES];
+	struct qr_entry *top;
 };
 
 #define QR_ENTRY_BYTES ((uint32_t)sizeof(struct qr_entry))
@@ -193,10 +194,20 @@ static inline uint32_t qr_bin_room(uint32_t slot_bytes)
 	return (nr > QR_BIN_LEAST ? nr : QR_BIN_LEAST) * QR_ENTRY_BYTES;
 }
 
-/* The entry that lies on so many bytes of others. */
-static inline struct qr_entry *qr_bin_at(struct qr_bin *bin, uint32_t height)
+static inline uint32_t qr_bin_height(const struct qr_bin *bin)
 {
-	return (struct qr_entry *)(void *)((char *)bin->entry + height);
+	return (uint32_t)((uintptr_t)bin->top % QR_BIN_ALIGN);
+}
+
+static inline uint32_t qr_bin_count(const struct qr_bin *bin)
+{
+	return qr_bin_height(bin) / QR_ENTRY_BYTES;
+}
+
+/* The lowest of its entries. */
+static inline struct qr_entry *qr_bin_entries(const struct qr_bin *bin)
+{
+	return bin->top - qr_bin_count(bin);
 }
 
 /* What a thread keeps of large blocks that it freed: the latest, and not many pages. */
@@ -228,11 +239,18 @@ struct qr_cache {
 	/* A heap's large blocks, by all_next; guarded by qr_heap_lock. */
 	struct qr_span *large;
 	_Alignas(QR_CACHE_LINE) _Atomic(struct qr_span *) inbox;
-	_Alignas(QR_CACHE_LINE) struct qr_span *partial[QR_NR_CLASSES];
+	_Alignas(QR_CACHE_LINE) struct qr_bin bin[QR_NR_CLASSES];
+	struct qr_span *current[QR_NR_CLASSES];
+	struct qr_span *partial[QR_NR_CLASSES];
 	/* Of the requests that no bin served: their bytes, and how many they were. */
 	uint64_t asked_bytes[QR_NR_CLASSES], nr_asked[QR_NR_CLASSES];
-	_Alignas(QR_CACHE_LINE) struct qr_bin bin[QR_NR_CLASSES];
+	_Alignas(QR_BIN_ALIGN) struct qr_entry entry[QR_NR_CLASSES][QR_BIN_ENTRIES + 1];
 };
+
+static inline void qr_bin_clear(struct qr_cache *cache, unsigned cls)
+{
+	cache->bin[cls].top = cache->entry[cls];
+}
 
 /* The thread's cache; qr_cache_none, which is always empty, until it has one. */
 extern __thread struct qr_cache *qr_cache_self __attribute__((tls_model("initial-exec")));
@@ -252,8 +270,9 @@ void qr_heap_fork_child(void);
 /* record.c: the records of spans and caches.  Locked. */
 struct qr_span *qr_record_new(unsigned nr_slots);
 void qr_record_free(struct qr_span *span);
-/* Zeroed memory that is never given back. */
-void *qr_record_raw(size_t bytes);
+/* Zeroed memory that is never given back, from a multiple of align, which is a cache
+ * line or more, and at most a page. */
+void *qr_record_raw(size_t bytes, size_t align);
 size_t qr_record_held(void);
 
 /* source.c: the current source and those before. */
@@ -329,10 +348,10 @@ bool qr_sweep_page_is_free(const struct qr_span *span, uint32_t page);
 void *qr_cache_refill(struct qr_cache *cache, unsigned cls, size_t bytes);
 /* The same past the detour; cache is NULL for a thread that has none. */
 void *qr_cache_serve(struct qr_cache *cache, unsigned cls, size_t bytes);
-/* Makes the bin's slots available. */
-void qr_bin_flush(struct qr_cache *cache, struct qr_bin *bin);
+/* Makes the slots of a class's bin available. */
+void qr_bin_flush(struct qr_cache *cache, unsigned cls);
 /* The same, and the bin gives up its span. */
-void qr_bin_retreat(struct qr_cache *cache, struct qr_bin *bin);
+void qr_bin_retreat(struct qr_cache *cache, unsigned cls);
 
 /* cache.c: caches, from the making to the taking over. */
 /* The thread's own, made or taken over now; NULL if it is to use the late one. */

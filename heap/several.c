@@ -48,7 +48,7 @@ static struct quire_heap *make(void)
 	struct quire_heap *heap;
 
 	qr_heap_lock();
-	heap = qr_record_raw(sizeof(*heap));
+	heap = qr_record_raw(sizeof(*heap), QR_CACHE_LINE);
 	if (heap != NULL)
 		heap->cache = qr_cache_make();
 	qr_heap_unlock();
@@ -83,8 +83,8 @@ struct quire_heap *quire_heap_create(void)
 static void forget_spans(struct qr_cache *cache)
 {
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
-		cache->bin[cls].height = 0;
-		cache->bin[cls].span = NULL;
+		qr_bin_clear(cache, cls);
+		cache->current[cls] = NULL;
 		cache->partial[cls] = NULL;
 	}
 	memset(cache->asked_bytes, 0, sizeof(cache->asked_bytes));

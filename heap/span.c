@@ -151,8 +151,6 @@ static void describe(struct qr_span *span, unsigned cls, const struct qr_run *ru
 	span->limit = (size_t)span->nr_slots * slot_bytes;
 	span->recip = UINT32_MAX / slot_bytes + 1;
 	span->cls = (uint8_t)cls;
-	span->bin_at =
-		(uint32_t)(offsetof(struct qr_cache, bin) + cls * sizeof(struct qr_bin));
 	span->kind = QR_SPAN_SLOTS;
 	span->room = (uint8_t)qr_bin_room(slot_bytes);
 	span->used = 0;
@@ -273,14 +271,14 @@ static void empty(struct qr_cache *cache, struct qr_span *span)
 /* A partial span that is not nearly full any more. */
 static void drain(struct qr_cache *cache, struct qr_span *span, bool few_left)
 {
-	struct qr_bin *bin = &cache->bin[span->cls];
+	const struct qr_span *current = cache->current[span->cls];
 
 	if (cache->partial[span->cls] != span || span->next != NULL ||
-	    (bin->span != NULL && bin->span->groups != 0))
+	    (current != NULL && current->groups != 0))
 		span->room = 0;
 	/* What the bin holds on to may be all that is left of several spans. */
 	if (few_left)
-		qr_bin_flush(cache, bin);
+		qr_bin_flush(cache, span->cls);
 }
 
 void qr_span_event(struct qr_cache *cache, struct qr_span *span)

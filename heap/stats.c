@@ -38,8 +38,8 @@ static void add_cache(struct sums *sums, const struct qr_cache *cache)
 		sizes->unused[span->cls] += span->nr_slots - used;
 	}
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
-		size_t cached = cache->bin[cls].height / QR_ENTRY_BYTES +
-				qr_hard_resting(cache, cls);
+		size_t cached =
+			qr_bin_count(&cache->bin[cls]) + qr_hard_resting(cache, cls);
 
 		if (cached > sizes->used[cls])
 			cached = sizes->used[cls];
