@@ -23,9 +23,9 @@ static void *alloc_large(size_t bytes, size_t align)
 	struct qr_span *span;
 
 	if ((qr_detour & QR_DETOUR_HARDENED) != 0)
-		return qr_hard_large(align, bytes, bytes);
+		return qr_perturb_new(qr_hard_large(align, bytes, bytes), bytes);
 	span = qr_large_new(bytes, align, false);
-	return span != NULL ? (void *)span->start : NULL;
+	return span != NULL ? qr_perturb_new((void *)span->start, bytes) : NULL;
 }
 
 void *qr_alloc_slow(size_t bytes)
@@ -101,7 +101,6 @@ void qr_heap_free(void *block)
 
 void *qr_heap_calloc(size_t nr, size_t bytes)
 {
-	struct qr_span *span;
 	size_t total;
 	void *block;
 
@@ -116,11 +115,7 @@ void *qr_heap_calloc(size_t nr, size_t bytes)
 	/* Zeroed. */
 	if ((qr_detour & QR_DETOUR_HARDENED) != 0)
 		return qr_hard_large(QR_QUANTUM, total, total);
-	span = qr_large_new(total, QR_PAGE_BYTES, false);
-	if (span == NULL)
-		return NULL;
-	block = (void *)span->start;
-	return span->fresh ? block : memset(block, 0, total);
+	return qr_large_zeroed(qr_large_new(total, QR_PAGE_BYTES, false), total);
 }
 
 void *qr_heap_aligned(size_t align, size_t bytes)

@@ -142,16 +142,16 @@ void *qr_hard_alloc(size_t align, size_t bytes)
 	void *block;
 
 	if (bytes > QR_SMALL_MAX - TRAILER || align > QR_PAGE_BYTES)
-		return qr_hard_large(align, bytes, bytes);
+		return qr_perturb_new(qr_hard_large(align, bytes, bytes), bytes);
 	need = bytes + TRAILER;
 	if (align > QR_QUANTUM)
 		need = qr_class_aligned(align, need);
 	if (QR_UNLIKELY(need > QR_SMALL_MAX || sampled(lane)))
-		return qr_hard_large(align, bytes, bytes);
+		return qr_perturb_new(qr_hard_large(align, bytes, bytes), bytes);
 	block = take_slot(need, bytes);
 	if ((qr_detour & QR_DETOUR_PROFILE) != 0)
 		qr_profile_count(lane, block, bytes);
-	return block;
+	return qr_perturb_new(block, bytes);
 }
 
 /* The slot leaves its rest. */
@@ -322,6 +322,13 @@ bool qr_hard_take(size_t nr_pages, struct qr_run *run)
 	(void)pages->guard(pages->ctx, (void *)(run->start + bytes - QR_PAGE_BYTES),
 			   QR_PAGE_BYTES, true);
 	return true;
+}
+
+/* A slot is read before it is written to: a page that is new would fault twice. */
+void qr_hard_touch(const struct qr_span *span)
+{
+	for (size_t at = 0; at < span->limit; at += QR_PAGE_BYTES)
+		*(volatile char *)(span->start + at) = 0;
 }
 
 void qr_hard_give(struct qr_span *span)

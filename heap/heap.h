@@ -374,6 +374,8 @@ extern void (*qr_cache_second)(void);
 struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped);
 /* One that the cache kept, of least to most bytes, for a request of fewer; or NULL. */
 struct qr_span *qr_large_kept(size_t bytes, size_t least, size_t most);
+/* The span's block, all zero; NULL of NULL. */
+void *qr_large_zeroed(const struct qr_span *span, size_t bytes);
 /* Pages of a size, in no account but the runs', and not marked; without errno. */
 struct qr_span *qr_large_take(size_t bytes);
 void qr_large_free(struct qr_span *span, const void *block);

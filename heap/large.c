@@ -10,6 +10,7 @@
 #include "heap/profile.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* As the highest mmap threshold of mallopt(3): above, the gain of keeping pages is
  * small beside the cost of their first use. */
@@ -169,6 +170,16 @@ struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped)
 		return NULL;
 	}
 	return taken(span, bytes);
+}
+
+void *qr_large_zeroed(const struct qr_span *span, size_t bytes)
+{
+	void *block;
+
+	if (span == NULL)
+		return NULL;
+	block = (void *)span->start;
+	return span->fresh ? block : memset(block, 0, bytes);
 }
 
 static void free_huge(struct qr_span *span)

@@ -167,7 +167,6 @@ void *quire_heap_malloc(struct quire_heap *heap, size_t bytes)
 
 void *quire_heap_calloc(struct quire_heap *heap, size_t nr, size_t bytes)
 {
-	struct qr_span *span;
 	size_t total;
 	void *block;
 
@@ -179,11 +178,7 @@ void *quire_heap_calloc(struct quire_heap *heap, size_t nr, size_t bytes)
 		block = alloc_small(heap, total);
 		return block != NULL ? memset(block, 0, total) : NULL;
 	}
-	span = alloc_large(heap, QR_PAGE_BYTES, total);
-	if (span == NULL)
-		return NULL;
-	block = (void *)span->start;
-	return span->fresh ? block : memset(block, 0, total);
+	return qr_large_zeroed(alloc_large(heap, QR_PAGE_BYTES, total), total);
 }
 
 /* The block's span; ends the process where it is not of this heap. */

@@ -21,6 +21,8 @@
  * largest classes. */
 #define SPAN_BYTES ((size_t)32 << 10)
 #define SLOTS_MIN  4u
+/* Once a hard cache has so much, it is likely to need all of a span. */
+#define BUSY_BYTES ((size_t)1 << 20)
 /* Empty spans that a cache keeps: pages, and a part of what it had in use before.  A hard
  * span is dear to make. */
 #define EMPTY_BYTES   ((size_t)128 << 10)
@@ -32,6 +34,11 @@
 /* Eight states, read at once; and the mark of a remote one in each. */
 typedef _Atomic uint64_t eight_states;
 #define REMOTE_IN_EIGHT ((uint64_t)QR_SLOT_REMOTE * 0x0101010101010101u)
+
+static bool is_busy(const struct qr_cache *cache)
+{
+	return cache->hard && cache->span_bytes > BUSY_BYTES;
+}
 
 static size_t span_bytes(uint32_t slot_bytes)
 {
@@ -197,6 +204,8 @@ struct qr_span *qr_span_create(struct qr_cache *cache, unsigned cls)
 		cache->span_bytes += span->limit;
 	}
 	qr_heap_unlock();
+	if (span != NULL && is_busy(cache))
+		qr_hard_touch(span);
 	return span;
 }
 

@@ -109,19 +109,25 @@ static void add_run(struct quire_heap_stats *stats, struct sums *sums,
 		stats->returned_bytes += bytes;
 }
 
-/* From /proc/self/smaps_rollup, with no allocation; 0 where that cannot be read. */
-static uint64_t process_bytes(void)
+bool qr_proc_read(const char *path, char *text, size_t room)
 {
-	char text[512];
-	int fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
-	const char *line;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd >= 0 ? read(fd, text, room - 1) : -1;
 
 	if (fd >= 0)
 		close(fd);
-	if (length <= 0)
+	text[length > 0 ? length : 0] = '\0';
+	return length > 0;
+}
+
+/* 0 where it cannot be read. */
+static uint64_t process_bytes(void)
+{
+	char text[512];
+	const char *line;
+
+	if (!qr_proc_read("/proc/self/smaps_rollup", text, sizeof(text)))
 		return 0;
-	text[length] = '\0';
 	line = strstr(text, "\nRss:");
 	return line != NULL ? strtoul(line + strlen("\nRss:"), NULL, 10) * 1024 : 0;
 }
