@@ -21,8 +21,8 @@ static void count_cache(const struct qr_cache *cache, struct qr_heap_account *ac
 	account->kept += cache->kept_pages * QR_PAGE_BYTES;
 	account->blocks -= cache->nr_kept;
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
-		size_t unused = cache->bin[cls].height / QR_ENTRY_BYTES +
-				qr_hard_resting(cache, cls);
+		size_t unused =
+			qr_bin_count(&cache->bin[cls]) + qr_hard_resting(cache, cls);
 
 		account->used -= unused * qr_class_bytes(cls);
 		account->blocks -= unused;
@@ -85,9 +85,10 @@ static const char *check_slots(const struct qr_span *span)
 
 static const char *check_bin(const struct qr_bin *bin)
 {
-	for (uint32_t i = 0; i < bin->height / QR_ENTRY_BYTES; i++) {
-		const struct qr_span *span = qr_map_get((uintptr_t)bin->entry[i].block);
-		uint32_t slot = (uint32_t)(bin->entry[i].state - span->slot);
+	for (uint32_t i = 0; i < qr_bin_count(bin); i++) {
+		const struct qr_entry *entry = &qr_bin_entries(bin)[i];
+		const struct qr_span *span = qr_map_get((uintptr_t)entry->block);
+		uint32_t slot = (uint32_t)(entry->state - span->slot);
 
 		if (span->slot[slot] != QR_SLOT_FREE || available(span, slot))
 			return "H1: a slot in a bin is not free, or available";
@@ -97,7 +98,8 @@ static const char *check_bin(const struct qr_bin *bin)
 
 static bool listed(const struct qr_cache *cache, const struct qr_span *span)
 {
-	const struct qr_span *at = cache->partial[span->cls];
+	const struct qr_span *at =
+		span->state == QR_SPAN_EMPTY ? cache->empty : cache->partial[span->cls];
 
 	while (at != NULL && at != span)
 		at = at->next;
@@ -106,11 +108,14 @@ static bool listed(const struct qr_cache *cache, const struct qr_span *span)
 
 static const char *check_span(const struct qr_cache *cache, const struct qr_span *span)
 {
-	bool current = cache->bin[span->cls].span == span;
+	bool current = cache->current[span->cls] == span;
 
 	if (current != (span->state == QR_SPAN_CURRENT) ||
-	    listed(cache, span) != (span->state == QR_SPAN_PARTIAL))
+	    listed(cache, span) !=
+		    (span->state == QR_SPAN_PARTIAL || span->state == QR_SPAN_EMPTY))
 		return "H4: a span is not where its state says";
+	if (span->state == QR_SPAN_EMPTY && span->used != 0)
+		return "H4: an empty span has a slot in use";
 	if (span->state == QR_SPAN_FULL && span->groups != 0)
 		return "H4: a full span has a free slot";
 	for (size_t i = 0; i < span->nr_pages; i++) {
@@ -133,9 +138,7 @@ static const char *check_cache(const struct qr_cache *cache, size_t *nr_pages)
 		if (broken != NULL)
 			return broken;
 		*nr_pages += span->nr_pages;
-		if (span->counted < span->used)
-			return "H8: a span has more in use than is counted";
-		used_bytes += (size_t)span->counted * span->slot_bytes;
+		used_bytes += (size_t)span->used * span->slot_bytes;
 		span_bytes += span->limit;
 	}
 	if (used_bytes != cache->used_bytes || span_bytes != cache->span_bytes)

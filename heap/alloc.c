@@ -14,15 +14,18 @@
 #include <string.h>
 
 #define GROW_PAGES ((size_t)8192)
+/* A freed block that is still kept serves if it is at most so many times too large: there
+ * the one that grows may find all the room that it will need. */
+#define GROW_TIMES 8
 
 static void *alloc_large(size_t bytes, size_t align)
 {
 	struct qr_span *span;
 
 	if ((qr_detour & QR_DETOUR_HARDENED) != 0)
-		return qr_hard_large(align, bytes, bytes);
+		return qr_perturb_new(qr_hard_large(align, bytes, bytes), bytes);
 	span = qr_large_new(bytes, align, false);
-	return span != NULL ? (void *)span->start : NULL;
+	return span != NULL ? qr_perturb_new((void *)span->start, bytes) : NULL;
 }
 
 void *qr_alloc_slow(size_t bytes)
@@ -98,7 +101,6 @@ void qr_heap_free(void *block)
 
 void *qr_heap_calloc(size_t nr, size_t bytes)
 {
-	struct qr_span *span;
 	size_t total;
 	void *block;
 
@@ -113,11 +115,7 @@ void *qr_heap_calloc(size_t nr, size_t bytes)
 	/* Zeroed. */
 	if ((qr_detour & QR_DETOUR_HARDENED) != 0)
 		return qr_hard_large(QR_QUANTUM, total, total);
-	span = qr_large_new(total, QR_PAGE_BYTES, false);
-	if (span == NULL)
-		return NULL;
-	block = (void *)span->start;
-	return span->fresh ? block : memset(block, 0, total);
+	return qr_large_zeroed(qr_large_new(total, QR_PAGE_BYTES, false), total);
 }
 
 void *qr_heap_aligned(size_t align, size_t bytes)
@@ -178,7 +176,9 @@ static void *alloc_growing(size_t bytes)
 					    : qr_alloc(bytes);
 	if (room < GROW_PAGES)
 		return qr_alloc(room);
-	span = qr_large_new(room, QR_PAGE_BYTES, room >= QR_REMAP_MIN);
+	span = qr_large_kept(bytes, room, room * GROW_TIMES);
+	if (span == NULL)
+		span = qr_large_new(room, QR_PAGE_BYTES, room >= QR_REMAP_MIN);
 	return span != NULL ? (void *)span->start : qr_alloc(bytes);
 }
 
@@ -223,6 +223,13 @@ bool qr_heap_fits(size_t old_bytes, size_t bytes)
 	return bytes <= old_bytes && bytes >= old_bytes / 2;
 }
 
+/* Whether a large block that grows has the room already, however much. */
+static bool grows_within(const struct qr_span *span, size_t bytes)
+{
+	return span->kind != QR_SPAN_SLOTS && bytes >= span->asked &&
+	       bytes <= span->limit;
+}
+
 void *qr_heap_realloc(void *block, size_t bytes)
 {
 	struct qr_span *span;
@@ -239,12 +246,12 @@ void *qr_heap_realloc(void *block, size_t bytes)
 			return block;
 		return move(block, old_bytes, bytes);
 	}
-	if (qr_heap_fits(old_bytes, bytes)) {
+	if (qr_heap_fits(old_bytes, bytes) || grows_within(span, bytes)) {
 		if (span->kind != QR_SPAN_SLOTS)
 			span->asked = bytes;
 		return block;
 	}
-	if (span->kind != QR_SPAN_SLOTS && bytes > QR_SMALL_MAX) {
+	if (span->kind != QR_SPAN_SLOTS && (bytes > QR_SMALL_MAX || bytes > old_bytes)) {
 		to = resize_pages(span, block, bytes);
 		if (to != NULL)
 			return to;

@@ -6,20 +6,19 @@
 
 #include "heap/map.h"
 
-/* The topmost entry, which leaves so many bytes of others. */
-QR_INLINE void *qr_bin_pop(struct qr_bin *bin, uint32_t height)
+/* The topmost entry's slot; the bin is not empty. */
+QR_INLINE void *qr_bin_pop(struct qr_bin *bin)
 {
-	struct qr_entry *entry = qr_bin_at(bin, height);
+	struct qr_entry *entry = bin->top - 1;
 
-	bin->height = height;
+	bin->top = entry;
 	atomic_store_explicit(entry->state, QR_SLOT_LIVE, memory_order_relaxed);
 	return entry->block;
 }
 
 QR_INLINE void qr_bin_push(struct qr_bin *bin, void *block, qr_slot_state *state)
 {
-	*qr_bin_at(bin, bin->height) = (struct qr_entry){block, state};
-	bin->height += QR_ENTRY_BYTES;
+	*bin->top++ = (struct qr_entry){block, state};
 }
 
 /* A slot of the class, for a request of so many bytes. */
@@ -27,12 +26,10 @@ QR_INLINE void *qr_alloc_class(size_t cls, size_t bytes)
 {
 	struct qr_cache *cache = qr_cache_self;
 	struct qr_bin *bin = &cache->bin[cls];
-	uint32_t height;
 
-	/* The subtraction is the test for an empty bin. */
-	if (QR_UNLIKELY(__builtin_sub_overflow(bin->height, QR_ENTRY_BYTES, &height)))
+	if (QR_UNLIKELY(qr_bin_height(bin) == 0))
 		return qr_cache_refill(cache, (unsigned)cls, bytes);
-	return qr_bin_pop(bin, height);
+	return qr_bin_pop(bin);
 }
 
 /* NULL without memory, and errno says so. */
@@ -67,6 +64,7 @@ QR_INLINE void qr_span_put(struct qr_cache *cache, struct qr_span *span, uint32_
 	*word = old | (uint64_t)1 << (slot % QR_GROUP_SLOTS);
 	if (old == 0)
 		span->groups |= (uint64_t)1 << (slot / QR_GROUP_SLOTS);
+	cache->used_bytes -= span->slot_bytes;
 	if (QR_UNLIKELY(--span->used <= span->watch))
 		qr_span_event(cache, span);
 }
@@ -76,8 +74,7 @@ QR_INLINE void qr_free_own(struct qr_cache *cache, struct qr_span *span, void *b
 {
 	uint32_t slot = qr_slot_of(span, block);
 	qr_slot_state *state = &span->slot[slot];
-	struct qr_bin *bin = (struct qr_bin *)(void *)((char *)cache + span->bin_at);
-	uint32_t height = bin->height;
+	struct qr_bin *bin = &cache->bin[span->cls];
 
 	if (QR_UNLIKELY(atomic_load_explicit(state, memory_order_relaxed) !=
 			QR_SLOT_LIVE)) {
@@ -85,12 +82,10 @@ QR_INLINE void qr_free_own(struct qr_cache *cache, struct qr_span *span, void *b
 		return;
 	}
 	atomic_store_explicit(state, QR_SLOT_FREE, memory_order_relaxed);
-	if (QR_UNLIKELY(height >= bin->room)) {
+	if (QR_LIKELY(qr_bin_height(bin) < span->room))
+		qr_bin_push(bin, block, state);
+	else
 		qr_span_put(cache, span, slot);
-		return;
-	}
-	*qr_bin_at(bin, height) = (struct qr_entry){block, state};
-	bin->height = height + QR_ENTRY_BYTES;
 }
 
 QR_INLINE void qr_free(void *block)

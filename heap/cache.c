@@ -11,8 +11,9 @@
 
 #include <pthread.h>
 
-struct qr_cache qr_cache_none;
-struct qr_cache qr_cache_late;
+QR_TABLE struct qr_cache qr_cache_none;
+QR_TABLE struct qr_cache qr_cache_late;
+void (*qr_cache_second)(void);
 __thread struct qr_cache *qr_cache_self = &qr_cache_none;
 
 /* Idle caches that are left as they were: as many as threads come and go at once. */
@@ -26,6 +27,9 @@ static struct qr_cache *idle, *blank, *every;
 static unsigned nr_idle;
 static pthread_key_t exit_key;
 static bool have_key;
+
+/* Some thread had a cache before. */
+static atomic_bool not_first;
 
 static void depart(void *cache_pointer)
 {
@@ -70,9 +74,11 @@ static struct qr_cache *pop_idle(void)
 
 struct qr_cache *qr_cache_make(void)
 {
-	struct qr_cache *cache = qr_record_raw(sizeof(*cache));
+	struct qr_cache *cache = qr_record_raw(sizeof(*cache), QR_BIN_ALIGN);
 
 	if (cache != NULL) {
+		for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++)
+			qr_bin_clear(cache, cls);
 		cache->hard = (qr_detour & QR_DETOUR_HARDENED) != 0;
 		cache->linked = every;
 		every = cache;
@@ -87,6 +93,9 @@ struct qr_cache *qr_cache_acquire(void)
 
 	if (departed)
 		return NULL;
+	if (atomic_exchange_explicit(&not_first, true, memory_order_relaxed) &&
+	    qr_cache_second != NULL)
+		qr_cache_second();
 	qr_heap_lock();
 	cache = pop_idle();
 	if (cache == NULL)
@@ -168,6 +177,7 @@ static void take_spans(struct qr_cache *cache, struct qr_cache *from)
 	cache->span_bytes += from->span_bytes;
 	from->used_bytes = 0;
 	from->span_bytes = 0;
+	from->peak_bytes = 0;
 	from->sweep_at = 0;
 	qr_sweep_arm(cache);
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++)
@@ -203,10 +213,9 @@ void qr_cache_flush(struct qr_cache *cache)
 {
 	qr_large_flush(cache);
 	qr_cache_drain(cache);
-	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
-		qr_bin_retreat(cache, &cache->bin[cls]);
-		qr_span_release_empty(cache, cls);
-	}
+	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++)
+		qr_bin_retreat(cache, cls);
+	qr_span_release_empty(cache);
 }
 
 struct qr_cache *qr_cache_first(void)

@@ -149,7 +149,8 @@ void qr_conf_parse(const char *text)
 	}
 }
 
-__attribute__((constructor)) static void read_environment(void)
+/* Before the constructors without a number. */
+__attribute__((constructor(102))) static void read_environment(void)
 {
 	const char *text = secure_getenv("QUIRE_CONF");
 

@@ -2,6 +2,7 @@
 /* entry_info.c - malloc's settings and figures: mallopt, mallinfo, malloc_stats. */
 #include "heap/entry.h"
 
+#include "heap/detour.h"
 #include "heap/stats.h"
 
 #include <errno.h>
@@ -29,6 +30,8 @@ QR_EXPORT int mallopt(int parameter, int value)
 
 	if (parameter == M_MXFAST)
 		return value >= 0 && value <= fast_max;
+	if (parameter == M_PERTURB)
+		qr_perturb_set((unsigned char)value);
 	return 1;
 }
 

@@ -19,7 +19,7 @@
 #define MEDIUM_BYTES 1024u
 
 /* Pages of the usual span, and how many of them a random one may lie further on. */
-#define PLACE_PAGES ((size_t)16)
+#define PLACE_PAGES ((size_t)8)
 #define PLACES	    8u
 
 struct resting {
@@ -111,8 +111,8 @@ static void *take_slot(size_t cls_bytes, size_t bytes)
 	if (QR_UNLIKELY(cache == NULL))
 		cache = qr_cache_acquire();
 	bin = cache != NULL ? &cache->bin[cls] : NULL;
-	if (QR_LIKELY(bin != NULL && bin->height != 0))
-		block = qr_bin_pop(bin, bin->height - QR_ENTRY_BYTES);
+	if (QR_LIKELY(bin != NULL && qr_bin_height(bin) != 0))
+		block = qr_bin_pop(bin);
 	else
 		block = qr_cache_serve(cache, cls, bytes);
 	if (block == NULL)
@@ -142,16 +142,16 @@ void *qr_hard_alloc(size_t align, size_t bytes)
 	void *block;
 
 	if (bytes > QR_SMALL_MAX - TRAILER || align > QR_PAGE_BYTES)
-		return qr_hard_large(align, bytes, bytes);
+		return qr_perturb_new(qr_hard_large(align, bytes, bytes), bytes);
 	need = bytes + TRAILER;
 	if (align > QR_QUANTUM)
 		need = qr_class_aligned(align, need);
 	if (QR_UNLIKELY(need > QR_SMALL_MAX || sampled(lane)))
-		return qr_hard_large(align, bytes, bytes);
+		return qr_perturb_new(qr_hard_large(align, bytes, bytes), bytes);
 	block = take_slot(need, bytes);
 	if ((qr_detour & QR_DETOUR_PROFILE) != 0)
 		qr_profile_count(lane, block, bytes);
-	return block;
+	return qr_perturb_new(block, bytes);
 }
 
 /* The slot leaves its rest. */
@@ -163,7 +163,7 @@ static void give_back(struct qr_cache *cache, struct resting out)
 
 	if (atomic_load_explicit(&out.span->owner, memory_order_relaxed) != cache)
 		qr_free_announce(out.span, state);
-	else if (bin->height >= bin->room)
+	else if (qr_bin_height(bin) >= out.span->room)
 		qr_span_put(cache, out.span, slot);
 	else
 		qr_bin_push(bin, out.block, state);
@@ -172,7 +172,7 @@ static void give_back(struct qr_cache *cache, struct resting out)
 static bool make_rest(struct qr_cache *cache)
 {
 	qr_heap_lock();
-	cache->rest = qr_record_raw(sizeof(*cache->rest));
+	cache->rest = qr_record_raw(sizeof(*cache->rest), QR_CACHE_LINE);
 	qr_heap_unlock();
 	return cache->rest != NULL;
 }
@@ -272,12 +272,14 @@ unsigned qr_hard_group(uint64_t groups)
 /* Fisher and Yates. */
 void qr_hard_shuffle(struct qr_bin *bin)
 {
-	for (uint32_t i = bin->height / QR_ENTRY_BYTES; i > 1; i--) {
-		uint32_t k = (uint32_t)((qr_lane_random(&qr_lane) >> 32) * i >> 32);
-		struct qr_entry entry = bin->entry[k];
+	struct qr_entry *entries = qr_bin_entries(bin);
 
-		bin->entry[k] = bin->entry[i - 1];
-		bin->entry[i - 1] = entry;
+	for (uint32_t i = qr_bin_count(bin); i > 1; i--) {
+		uint32_t k = (uint32_t)((qr_lane_random(&qr_lane) >> 32) * i >> 32);
+		struct qr_entry entry = entries[k];
+
+		entries[k] = entries[i - 1];
+		entries[i - 1] = entry;
 	}
 }
 
@@ -320,6 +322,13 @@ bool qr_hard_take(size_t nr_pages, struct qr_run *run)
 	(void)pages->guard(pages->ctx, (void *)(run->start + bytes - QR_PAGE_BYTES),
 			   QR_PAGE_BYTES, true);
 	return true;
+}
+
+/* A slot is read before it is written to: a page that is new would fault twice. */
+void qr_hard_touch(const struct qr_span *span)
+{
+	for (size_t at = 0; at < span->limit; at += QR_PAGE_BYTES)
+		*(volatile char *)(span->start + at) = 0;
 }
 
 void qr_hard_give(struct qr_span *span)

@@ -51,6 +51,8 @@ void qr_hard_flush(struct qr_cache *cache);
  * the first; and the way back.  Locked. */
 bool qr_hard_take(size_t nr_pages, struct qr_run *run);
 void qr_hard_give(struct qr_span *span);
+/* Has the slots' pages in memory; before anybody has a slot. */
+void qr_hard_touch(const struct qr_span *span);
 /* The bin was filled from the group that this chose. */
 unsigned qr_hard_group(uint64_t groups);
 void qr_hard_shuffle(struct qr_bin *bin);

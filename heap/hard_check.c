@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* hard_check.c - what the hardened heap finds at a fault and at exit. */
 #include "heap/hard.h"
+#include "heap/stats.h"
 #include "heap/walk.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static struct sigaction before;
 
@@ -33,15 +32,10 @@ void qr_hard_watch(void)
 static bool is_alone(void)
 {
 	char text[1024];
-	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
 	const char *at;
 
-	if (fd >= 0)
-		close(fd);
-	if (length <= 0)
+	if (!qr_proc_read("/proc/self/stat", text, sizeof(text)))
 		return false;
-	text[length] = '\0';
 	at = strrchr(text, ')');
 	for (int word = 0; at != NULL && word < 18; word++)
 		at = strchr(at + 1, ' ');

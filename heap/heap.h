@@ -24,13 +24,14 @@
  *   H2  used = slots - available ones; slots in a bin count as used;
  *   H3  bit w of span.groups is set where group w has an available slot;
  *   H4  a span of slots is current in one bin, or on the partial list of its class
- *       (some slot available), or full (none is), as span.state says;
+ *       (some slot available), or on its cache's list of empty ones (all are), or full
+ *       (none is), as span.state says;
  *   H5  every page of a span of slots, and the first and last page of any other run,
  *       lead to its span by the map;
  *   H6  two neighbouring free runs differ in state (dirty, clean) or in source;
  *   H7  pages held = pages in use + dirty free + clean free;
- *   H8  a cache's used_bytes and span_bytes are the sums of counted * slot_bytes and of
- *       limit over its spans, and counted is not below used;
+ *   H8  a cache's used_bytes and span_bytes are the sums of used * slot_bytes and of
+ *       limit over its spans;
  *   H9  a page whose bit in span.purged is set has no slot but available ones.
  *
  * Locking.  A cache belongs to its thread, its spans' owner fields with it: no lock.
@@ -79,6 +80,9 @@
 #define QR_UNLIKELY(x) __builtin_expect(!!(x), 0)
 /* For the fast paths, each of which is short in every place. */
 #define QR_INLINE static inline __attribute__((always_inline))
+/* What runs at each program's start, and tables that are mostly never touched: early.ld. */
+#define QR_EARLY __attribute__((section(".text.startup")))
+#define QR_TABLE __attribute__((section(".bss.tables")))
 
 enum qr_span_kind {
 	QR_SPAN_DEAD, /* a record without a run */
@@ -88,7 +92,7 @@ enum qr_span_kind {
 	QR_SPAN_FREE,
 };
 
-enum qr_span_state { QR_SPAN_FULL, QR_SPAN_PARTIAL, QR_SPAN_CURRENT };
+enum qr_span_state { QR_SPAN_FULL, QR_SPAN_PARTIAL, QR_SPAN_CURRENT, QR_SPAN_EMPTY };
 
 /* Zero: records come zeroed, and what is not in use stays untouched. */
 enum qr_slot_state {
@@ -109,8 +113,7 @@ struct qr_span {
 	size_t limit; /* bytes from start in which blocks begin and end */
 	union {
 		struct {
-			uint32_t recip;	 /* 2^32 / slot_bytes, rounded up */
-			uint32_t bin_at; /* of its class in a cache, in bytes */
+			uint32_t recip; /* 2^32 / slot_bytes, rounded up */
 		};
 		uintptr_t block; /* large and hard: where the block begins */
 	};
@@ -118,7 +121,8 @@ struct qr_span {
 	uint32_t nr_pages;
 	uint32_t slot_bytes;
 	uint32_t nr_slots;
-	uint16_t nr_groups;
+	uint8_t nr_groups;
+	uint8_t room; /* height up to which frees may fill the bin; 0 while it drains */
 	uint8_t cls;
 	uint8_t kind;
 	uint8_t state;
@@ -136,9 +140,8 @@ struct qr_span {
 		uint64_t asked; /* of a large block: bytes asked for */
 	};
 	int32_t used;
-	int32_t watch;	 /* a free that brings used down to this is an event */
-	int32_t counted; /* used, at the last event */
-	uint32_t stamp;	 /* free runs: when, in milliseconds */
+	int32_t watch;	/* a free that brings used down to this is an event */
+	uint32_t stamp; /* free runs: when, in milliseconds */
 	struct qr_span *prev, *next; /* partial list; free list of a size */
 	uint64_t purged;	     /* one bit for each page that was given back */
 	struct qr_span *all_prev, *all_next; /* the owner's spans; dirty runs by age */
@@ -164,32 +167,55 @@ struct qr_entry {
 	qr_slot_state *state;
 };
 
-/* With the rest of a bin, 256 bytes. */
+/* One less than there is room for, so that the height of a full bin is not that of an
+ * empty one. */
 #define QR_BIN_ENTRIES 15u
+#define QR_BIN_ALIGN   256
 
-/* A stack of entries; its height is in bytes. */
+/* A stack of entries, from a multiple of its size on: the last byte of the place of the
+ * next one is the height, in bytes.  The places of all bins lie side by side, in few
+ * cache lines.  NULL is empty, too, but may only be filled. */
 struct qr_bin {
-	uint32_t height;
-	uint32_t room; /* height that may be reached; 0 while the class shrinks */
-	struct qr_span *span;
-	struct qr_entry entry[QR_BIN_ENTRIES];
+	struct qr_entry *top;
 };
 
 #define QR_ENTRY_BYTES ((uint32_t)sizeof(struct qr_entry))
 
-/* The entry that lies on so many bytes of others. */
-static inline struct qr_entry *qr_bin_at(struct qr_bin *bin, uint32_t height)
+/* A bin does not keep more than this of the larger classes. */
+#define QR_BIN_BYTES (8u << 10)
+#define QR_BIN_LEAST 2u
+
+static inline uint32_t qr_bin_room(uint32_t slot_bytes)
 {
-	return (struct qr_entry *)(void *)((char *)bin->entry + height);
+	uint32_t nr = QR_BIN_BYTES / slot_bytes;
+
+	if (nr > QR_BIN_ENTRIES)
+		nr = QR_BIN_ENTRIES;
+	return (nr > QR_BIN_LEAST ? nr : QR_BIN_LEAST) * QR_ENTRY_BYTES;
+}
+
+static inline uint32_t qr_bin_height(const struct qr_bin *bin)
+{
+	return (uint32_t)((uintptr_t)bin->top % QR_BIN_ALIGN);
+}
+
+static inline uint32_t qr_bin_count(const struct qr_bin *bin)
+{
+	return qr_bin_height(bin) / QR_ENTRY_BYTES;
+}
+
+/* The lowest of its entries. */
+static inline struct qr_entry *qr_bin_entries(const struct qr_bin *bin)
+{
+	return bin->top - qr_bin_count(bin);
 }
 
 /* What a thread keeps of large blocks that it freed: the latest, and not many pages. */
 #define QR_KEPT_BLOCKS 4u
 #define QR_KEPT_PAGES  256u
 
+/* What small programs touch comes first, the bins of larger sizes last. */
 struct qr_cache {
-	struct qr_bin bin[QR_NR_CLASSES];
-	struct qr_span *partial[QR_NR_CLASSES];
 	struct qr_span *all;	 /* guarded by qr_heap_lock */
 	struct qr_cache *next;	 /* idle or blank list; guarded by qr_heap_lock */
 	struct qr_cache *linked; /* every cache there is; written once */
@@ -197,9 +223,13 @@ struct qr_cache {
 	void *grown;
 	struct qr_span *kept[QR_KEPT_BLOCKS]; /* those that are, first; latest last */
 	uint32_t nr_kept, kept_pages;
-	size_t used_bytes;    /* in its spans, as counted at their last events */
-	size_t span_bytes;    /* that its spans have, used or not */
-	size_t sweep_at;      /* used_bytes at or below this is a reason to sweep */
+	/* Spans of any class with nothing in use, latest first; pages they have. */
+	struct qr_span *empty;
+	size_t empty_bytes;
+	size_t used_bytes; /* in its spans */
+	size_t span_bytes; /* that its spans have, used or not */
+	size_t peak_bytes; /* the most that used_bytes was since the last sweep, nearly */
+	size_t sweep_at;   /* used_bytes below this is a reason to sweep */
 	int64_t sweep_credit; /* nanoseconds that sweeps may take */
 	uint64_t sweep_ns;    /* time of the last look at the credit */
 	uint64_t swept_ns;    /* time of the last sweep's end */
@@ -208,10 +238,19 @@ struct qr_cache {
 	struct qr_rest *rest; /* hard: freed slots that rest */
 	/* A heap's large blocks, by all_next; guarded by qr_heap_lock. */
 	struct qr_span *large;
+	_Alignas(QR_CACHE_LINE) _Atomic(struct qr_span *) inbox;
+	_Alignas(QR_CACHE_LINE) struct qr_bin bin[QR_NR_CLASSES];
+	struct qr_span *current[QR_NR_CLASSES];
+	struct qr_span *partial[QR_NR_CLASSES];
 	/* Of the requests that no bin served: their bytes, and how many they were. */
 	uint64_t asked_bytes[QR_NR_CLASSES], nr_asked[QR_NR_CLASSES];
-	_Alignas(QR_CACHE_LINE) _Atomic(struct qr_span *) inbox;
+	_Alignas(QR_BIN_ALIGN) struct qr_entry entry[QR_NR_CLASSES][QR_BIN_ENTRIES + 1];
 };
+
+static inline void qr_bin_clear(struct qr_cache *cache, unsigned cls)
+{
+	cache->bin[cls].top = cache->entry[cls];
+}
 
 /* The thread's cache; qr_cache_none, which is always empty, until it has one. */
 extern __thread struct qr_cache *qr_cache_self __attribute__((tls_model("initial-exec")));
@@ -231,8 +270,9 @@ void qr_heap_fork_child(void);
 /* record.c: the records of spans and caches.  Locked. */
 struct qr_span *qr_record_new(unsigned nr_slots);
 void qr_record_free(struct qr_span *span);
-/* Zeroed memory that is never given back. */
-void *qr_record_raw(size_t bytes);
+/* Zeroed memory that is never given back, from a multiple of align, which is a cache
+ * line or more, and at most a page. */
+void *qr_record_raw(size_t bytes, size_t align);
 size_t qr_record_held(void);
 
 /* source.c: the current source and those before. */
@@ -285,13 +325,15 @@ void qr_span_post(struct qr_span *span);
 void qr_span_abandon(struct qr_span *span);
 /* The span is no bin's any more: partial, full, or released when it is empty. */
 void qr_span_settle(struct qr_cache *cache, struct qr_span *span);
-void qr_span_release_empty(struct qr_cache *cache, unsigned cls);
-/* The partial span to allocate from next, made current; NULL if there is none. */
+void qr_span_release_empty(struct qr_cache *cache);
+/* The cache is about to get a new span: its oldest empty one makes room for it. */
+void qr_span_make_room(struct qr_cache *cache);
+/* The span to allocate from next, made current; NULL if there is none. */
 struct qr_span *qr_span_choose(struct qr_cache *cache, unsigned cls);
 
 /* sweep.c: whole pages of available slots go back to the source. */
 void qr_cache_sweep(struct qr_cache *cache);
-/* The cache has got a span, or lost one. */
+/* used_bytes is above peak_bytes; or the cache has lost a span. */
 void qr_sweep_arm(struct qr_cache *cache);
 void qr_sweep_disarm(struct qr_cache *cache);
 /* used_bytes has come down to sweep_at. */
@@ -306,10 +348,10 @@ bool qr_sweep_page_is_free(const struct qr_span *span, uint32_t page);
 void *qr_cache_refill(struct qr_cache *cache, unsigned cls, size_t bytes);
 /* The same past the detour; cache is NULL for a thread that has none. */
 void *qr_cache_serve(struct qr_cache *cache, unsigned cls, size_t bytes);
-/* Makes the bin's slots available. */
-void qr_bin_flush(struct qr_cache *cache, struct qr_bin *bin);
+/* Makes the slots of a class's bin available. */
+void qr_bin_flush(struct qr_cache *cache, unsigned cls);
 /* The same, and the bin gives up its span. */
-void qr_bin_retreat(struct qr_cache *cache, struct qr_bin *bin);
+void qr_bin_retreat(struct qr_cache *cache, unsigned cls);
 
 /* cache.c: caches, from the making to the taking over. */
 /* The thread's own, made or taken over now; NULL if it is to use the late one. */
@@ -324,10 +366,16 @@ void qr_cache_flush(struct qr_cache *cache);
 struct qr_cache *qr_cache_make(void);
 /* The first of all caches, by the field linked. */
 struct qr_cache *qr_cache_first(void);
+/* Called before a second thread's first request is served; may be NULL.  Set at start. */
+extern void (*qr_cache_second)(void);
 
 /* large.c: blocks with pages of their own. */
 /* mapped: a mapping of its own, whatever the size. */
 struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped);
+/* One that the cache kept, of least to most bytes, for a request of fewer; or NULL. */
+struct qr_span *qr_large_kept(size_t bytes, size_t least, size_t most);
+/* The span's block, all zero; NULL of NULL. */
+void *qr_large_zeroed(const struct qr_span *span, size_t bytes);
 /* Pages of a size, in no account but the runs', and not marked; without errno. */
 struct qr_span *qr_large_take(size_t bytes);
 void qr_large_free(struct qr_span *span, const void *block);

@@ -10,6 +10,7 @@
 #include "heap/profile.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* As the highest mmap threshold of mallopt(3): above, the gain of keeping pages is
  * small beside the cost of their first use. */
@@ -100,15 +101,14 @@ static struct qr_span *unkeep(struct qr_cache *cache, uint32_t i)
 	return span;
 }
 
-/* The latest kept block that is large enough, and at most an eighth too large. */
-static struct qr_span *take_kept(struct qr_cache *cache, size_t nr_pages)
+/* The latest kept block of so many pages. */
+static struct qr_span *take_kept(struct qr_cache *cache, size_t least, size_t most)
 {
 	for (uint32_t i = cache->nr_kept; i-- > 0;) {
 		struct qr_span *span = cache->kept[i];
 
-		if (span->nr_pages < nr_pages || span->nr_pages > nr_pages + nr_pages / 8)
-			continue;
-		return unkeep(cache, i);
+		if (span->nr_pages >= least && span->nr_pages <= most)
+			return unkeep(cache, i);
 	}
 	return NULL;
 }
@@ -135,6 +135,16 @@ struct qr_span *qr_large_take(size_t bytes)
 	return span;
 }
 
+struct qr_span *qr_large_kept(size_t bytes, size_t least, size_t most)
+{
+	struct qr_cache *cache = qr_cache_mine();
+	struct qr_span *span = NULL;
+
+	if (cache != NULL)
+		span = take_kept(cache, pages_of(least), pages_of(most));
+	return span != NULL ? taken(span, bytes) : NULL;
+}
+
 struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped)
 {
 	size_t nr_pages = pages_of(bytes != 0 ? bytes : 1);
@@ -146,7 +156,7 @@ struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped)
 
 	if (bytes <= PTRDIFF_MAX && align <= PTRDIFF_MAX / 2 && nr_pages < UINT32_MAX) {
 		if (align <= QR_PAGE_BYTES && !mapped && cache != NULL)
-			span = take_kept(cache, nr_pages);
+			span = take_kept(cache, nr_pages, nr_pages + nr_pages / 8);
 		if (span != NULL)
 			return taken(span, bytes);
 		if (align < QR_PAGE_BYTES)
@@ -160,6 +170,16 @@ struct qr_span *qr_large_new(size_t bytes, size_t align, bool mapped)
 		return NULL;
 	}
 	return taken(span, bytes);
+}
+
+void *qr_large_zeroed(const struct qr_span *span, size_t bytes)
+{
+	void *block;
+
+	if (span == NULL)
+		return NULL;
+	block = (void *)span->start;
+	return span->fresh ? block : memset(block, 0, bytes);
 }
 
 static void free_huge(struct qr_span *span)

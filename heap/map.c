@@ -2,7 +2,7 @@
 /* map.c - the making and the writing of the page map. */
 #include "heap/map.h"
 
-_Atomic(qr_map_entry *) qr_map_root[QR_ROOT_ENTRIES];
+QR_TABLE _Atomic(qr_map_entry *) qr_map_root[QR_ROOT_ENTRIES];
 
 /* Leaves put aside: enough for a block of 62 GiB that moves. */
 #define SPARE_MAX 64u

@@ -36,16 +36,21 @@ static bool more(size_t bytes)
 	return true;
 }
 
-void *qr_record_raw(size_t bytes)
+void *qr_record_raw(size_t bytes, size_t align)
 {
+	size_t skip = -bump & (align - 1);
 	uintptr_t result;
 
 	bytes = (bytes + QR_CACHE_LINE - 1) & ~(size_t)(QR_CACHE_LINE - 1);
-	if (bytes > bump_end - bump && !more(bytes))
-		return NULL;
-	result = bump;
-	bump += bytes;
-	held += bytes;
+	if (skip + bytes > bump_end - bump) {
+		if (!more(bytes))
+			return NULL;
+		/* On a page. */
+		skip = 0;
+	}
+	result = bump + skip;
+	bump = result + bytes;
+	held += skip + bytes;
 	return (void *)result;
 }
 
@@ -57,7 +62,7 @@ struct qr_span *qr_record_new(unsigned nr_slots)
 	if (span != NULL) {
 		free_records[units] = span->next;
 	} else {
-		span = qr_record_raw(units * QR_CACHE_LINE);
+		span = qr_record_raw(units * QR_CACHE_LINE, QR_CACHE_LINE);
 		if (span == NULL)
 			return NULL;
 		span->record_units = (uint8_t)units;

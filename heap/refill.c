@@ -9,126 +9,138 @@
 
 #include <errno.h>
 
-/* A bin does not keep more than this of the larger classes. */
-#define BIN_BYTES (16u << 10)
-#define BIN_LEAST 2u
-
-static uint32_t entries_of(uint32_t slot_bytes)
+/* Moves nr of the group's available slots to the bin, which is empty: from the top down,
+ * so that the lowest slot is popped first. */
+static void fill(struct qr_cache *cache, struct qr_span *span, unsigned group,
+		 uint32_t nr)
 {
-	uint32_t nr = BIN_BYTES / slot_bytes;
-
-	if (nr < BIN_LEAST)
-		return BIN_LEAST;
-	return nr < QR_BIN_ENTRIES ? nr : QR_BIN_ENTRIES;
-}
-
-/* Fills the bin from the top down, so that the lowest slot is popped first. */
-static void *take_group(struct qr_cache *cache, struct qr_bin *bin, struct qr_span *span)
-{
-	unsigned group = QR_UNLIKELY(cache->hard)
-				 ? qr_hard_group(span->groups)
-				 : (unsigned)__builtin_ctzl(span->groups);
+	struct qr_entry *entries = cache->entry[span->cls];
+	uint32_t first = group * QR_GROUP_SLOTS;
+	uintptr_t start = span->start + (size_t)first * span->slot_bytes;
+	size_t slot_bytes = span->slot_bytes;
 	uint64_t avail = span->avail[group];
-	uint32_t nr = (uint32_t)qr_count_bits(avail);
-	uint32_t room = entries_of(span->slot_bytes);
 
-	if (nr > room)
-		nr = room;
-	for (uint32_t i = nr; i-- > 0; avail &= avail - 1) {
-		uint32_t slot = group * QR_GROUP_SLOTS + (uint32_t)__builtin_ctzl(avail);
+	for (struct qr_entry *entry = entries + nr; entry-- != entries;) {
+		uint32_t slot = (uint32_t)__builtin_ctzl(avail);
 
-		bin->entry[i].block =
-			(void *)(span->start + (size_t)slot * span->slot_bytes);
-		bin->entry[i].state = &span->slot[slot];
-		if (QR_UNLIKELY(span->purged != 0))
-			qr_sweep_unpurge(cache, span, slot);
+		entry->block = (void *)(start + slot * slot_bytes);
+		entry->state = &span->slot[first + slot];
+		avail &= avail - 1;
 	}
 	span->avail[group] = avail;
 	if (avail == 0)
 		span->groups &= ~((uint64_t)1 << group);
-	span->used += (int32_t)nr;
-	span->counted += (int32_t)nr;
-	cache->used_bytes += (size_t)nr * span->slot_bytes;
-	bin->room = room * QR_ENTRY_BYTES;
-	bin->height = nr * QR_ENTRY_BYTES;
-	if (QR_UNLIKELY(cache->hard))
-		qr_hard_shuffle(bin);
-	return qr_bin_pop(bin, (nr - 1) * QR_ENTRY_BYTES);
+	cache->bin[span->cls].top = entries + nr;
 }
 
-void qr_bin_flush(struct qr_cache *cache, struct qr_bin *bin)
+static void unpurge(struct qr_cache *cache, struct qr_span *span, uint32_t nr)
 {
+	const struct qr_entry *entries = cache->entry[span->cls];
+
+	for (uint32_t i = 0; i < nr; i++)
+		qr_sweep_unpurge(cache, span, (uint32_t)(entries[i].state - span->slot));
+}
+
+static void *take_group(struct qr_cache *cache, struct qr_span *span)
+{
+	struct qr_bin *bin = &cache->bin[span->cls];
+	unsigned group = QR_UNLIKELY(cache->hard)
+				 ? qr_hard_group(span->groups)
+				 : (unsigned)__builtin_ctzl(span->groups);
+	uint32_t nr = (uint32_t)qr_count_bits(span->avail[group]);
+	uint32_t room = span->room / QR_ENTRY_BYTES;
+
+	if (nr > room)
+		nr = room;
+	fill(cache, span, group, nr);
+	if (QR_UNLIKELY(span->purged != 0))
+		unpurge(cache, span, nr);
+	span->used += (int32_t)nr;
+	cache->used_bytes += (size_t)nr * span->slot_bytes;
+	if (QR_UNLIKELY(cache->used_bytes > cache->peak_bytes))
+		qr_sweep_arm(cache);
+	if (QR_UNLIKELY(cache->hard))
+		qr_hard_shuffle(bin);
+	return qr_bin_pop(bin);
+}
+
+void qr_bin_flush(struct qr_cache *cache, unsigned cls)
+{
+	struct qr_bin *bin = &cache->bin[cls];
+
 	/* What becomes available may be an event, which looks at the bin. */
-	while (bin->height != 0) {
-		void *block = qr_bin_at(bin, bin->height -= QR_ENTRY_BYTES)->block;
+	while (qr_bin_height(bin) != 0) {
+		void *block = (--bin->top)->block;
 		struct qr_span *span = qr_map_get((uintptr_t)block);
 
 		qr_span_put(cache, span, qr_slot_of(span, block));
 	}
 }
 
-void qr_bin_retreat(struct qr_cache *cache, struct qr_bin *bin)
+void qr_bin_retreat(struct qr_cache *cache, unsigned cls)
 {
 	struct qr_span *span;
 
-	qr_bin_flush(cache, bin);
-	span = bin->span;
-	bin->span = NULL;
+	qr_bin_flush(cache, cls);
+	span = cache->current[cls];
+	cache->current[cls] = NULL;
 	if (span != NULL)
 		qr_span_settle(cache, span);
 }
 
-static void *take_partial(struct qr_cache *cache, struct qr_bin *bin, unsigned cls)
+static void *take_partial(struct qr_cache *cache, unsigned cls)
 {
 	struct qr_span *span = qr_span_choose(cache, cls);
 
 	if (span == NULL)
 		return NULL;
-	bin->span = span;
-	return take_group(cache, bin, span);
+	cache->current[cls] = span;
+	return take_group(cache, span);
 }
 
-static void *take_drained(struct qr_cache *cache, struct qr_bin *bin, unsigned cls)
+static void *take_drained(struct qr_cache *cache, unsigned cls)
 {
 	if (atomic_load_explicit(&cache->inbox, memory_order_relaxed) == NULL)
 		return NULL;
 	qr_cache_drain(cache);
-	return take_partial(cache, bin, cls);
+	return take_partial(cache, cls);
 }
 
-static void *take_adopted(struct qr_cache *cache, struct qr_bin *bin, unsigned cls)
+static void *take_adopted(struct qr_cache *cache, unsigned cls)
 {
 	void *slot = NULL;
 
 	while (slot == NULL && !cache->closed && qr_cache_adopt(cache))
-		slot = take_partial(cache, bin, cls);
+		slot = take_partial(cache, cls);
 	return slot;
 }
 
-static void *take_new(struct qr_cache *cache, struct qr_bin *bin, unsigned cls)
+static void *take_new(struct qr_cache *cache, unsigned cls)
 {
+	qr_span_make_room(cache);
 	if (qr_span_create(cache, cls) == NULL)
 		return NULL;
-	return take_partial(cache, bin, cls);
+	return take_partial(cache, cls);
 }
 
 static void *refill(struct qr_cache *cache, unsigned cls)
 {
 	struct qr_bin *bin = &cache->bin[cls];
+	struct qr_span *current = cache->current[cls];
 	void *slot;
 
-	if (bin->height != 0)
-		return qr_bin_pop(bin, bin->height - QR_ENTRY_BYTES);
-	if (bin->span != NULL && bin->span->groups != 0)
-		return take_group(cache, bin, bin->span);
-	qr_bin_retreat(cache, bin);
-	slot = take_partial(cache, bin, cls);
+	if (qr_bin_height(bin) != 0)
+		return qr_bin_pop(bin);
+	if (current != NULL && current->groups != 0)
+		return take_group(cache, current);
+	qr_bin_retreat(cache, cls);
+	slot = take_partial(cache, cls);
 	if (slot == NULL)
-		slot = take_drained(cache, bin, cls);
+		slot = take_drained(cache, cls);
 	if (slot == NULL)
-		slot = take_adopted(cache, bin, cls);
+		slot = take_adopted(cache, cls);
 	if (slot == NULL)
-		slot = take_new(cache, bin, cls);
+		slot = take_new(cache, cls);
 	return slot;
 }
 

@@ -48,7 +48,7 @@ static struct quire_heap *make(void)
 	struct quire_heap *heap;
 
 	qr_heap_lock();
-	heap = qr_record_raw(sizeof(*heap));
+	heap = qr_record_raw(sizeof(*heap), QR_CACHE_LINE);
 	if (heap != NULL)
 		heap->cache = qr_cache_make();
 	qr_heap_unlock();
@@ -83,15 +83,17 @@ struct quire_heap *quire_heap_create(void)
 static void forget_spans(struct qr_cache *cache)
 {
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
-		cache->bin[cls].height = 0;
-		cache->bin[cls].room = 0;
-		cache->bin[cls].span = NULL;
+		qr_bin_clear(cache, cls);
+		cache->current[cls] = NULL;
 		cache->partial[cls] = NULL;
 	}
 	memset(cache->asked_bytes, 0, sizeof(cache->asked_bytes));
 	memset(cache->nr_asked, 0, sizeof(cache->nr_asked));
 	cache->used_bytes = 0;
 	cache->span_bytes = 0;
+	cache->peak_bytes = 0;
+	cache->empty = NULL;
+	cache->empty_bytes = 0;
 	cache->sweep_at = 0;
 	atomic_store_explicit(&cache->inbox, NULL, memory_order_relaxed);
 }
@@ -165,7 +167,6 @@ void *quire_heap_malloc(struct quire_heap *heap, size_t bytes)
 
 void *quire_heap_calloc(struct quire_heap *heap, size_t nr, size_t bytes)
 {
-	struct qr_span *span;
 	size_t total;
 	void *block;
 
@@ -177,11 +178,7 @@ void *quire_heap_calloc(struct quire_heap *heap, size_t nr, size_t bytes)
 		block = alloc_small(heap, total);
 		return block != NULL ? memset(block, 0, total) : NULL;
 	}
-	span = alloc_large(heap, QR_PAGE_BYTES, total);
-	if (span == NULL)
-		return NULL;
-	block = (void *)span->start;
-	return span->fresh ? block : memset(block, 0, total);
+	return qr_large_zeroed(alloc_large(heap, QR_PAGE_BYTES, total), total);
 }
 
 /* The block's span; ends the process where it is not of this heap. */

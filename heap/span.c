@@ -3,38 +3,48 @@
  *
  * Model.  Current: its cache's bin takes groups from it.  Partial: on the list of its
  * class, latest first, so that nearly full spans fill up before nearly empty ones,
- * which thus get the chance to empty.  Full: on no list.
+ * which thus get the chance to empty.  Full: on no list.  Empty: on its cache's list, from
+ * which it serves its class again, or else is released before the cache gets new pages.
  * watch turns the frees that matter into events: any free of a full span; of a partial
- * span a few on the way, at which the cache's account of what is in use is brought up to
- * date, and the last; none of a current one.
+ * span those that leave three, two and one quarter of its slots in use, a few, and none;
+ * none of a current one.
+ * From the first of these marks on a partial span drains, as long as its class can be
+ * served from elsewhere: what is freed in it goes to no bin, where the next request would
+ * find it, but stays available, so that requests gather in the other spans and this one
+ * has the chance to empty.
  */
 #include "heap/hard.h"
 #include "heap/map.h"
 #include "heap/profile.h"
 
-/* Room for a group of the larger classes, and a whole number of pages with little waste
- * for the smaller ones.  Slots that are never used cost only addresses. */
-#define SPAN_BYTES     ((size_t)64 << 10)
-#define SPAN_BYTES_MAX ((size_t)256 << 10)
-#define SMALL_SLOT_MAX 1024u
-/* Bytes that a hard cache has in spans without using them before it gives some back. */
-#define HARD_SPARE    ((size_t)4 << 20)
+/* Small, so that spans empty and their pages serve other classes; a few slots of the
+ * largest classes. */
+#define SPAN_BYTES ((size_t)32 << 10)
+#define SLOTS_MIN  4u
+/* Once a hard cache has so much, it is likely to need all of a span. */
+#define BUSY_BYTES ((size_t)1 << 20)
+/* Empty spans that a cache keeps: pages, and a part of what it had in use before.  A hard
+ * span is dear to make. */
+#define EMPTY_BYTES   ((size_t)128 << 10)
+#define EMPTY_PART    32
+#define EMPTY_HARD    ((size_t)4 << 20)
 #define WATCH_NOTHING (-1)
 #define WATCH_ANY     INT32_MAX
-/* A partial span is counted anew with so much of what it has in use freed. */
-#define COUNT_PART 8
 
 /* Eight states, read at once; and the mark of a remote one in each. */
 typedef _Atomic uint64_t eight_states;
 #define REMOTE_IN_EIGHT ((uint64_t)QR_SLOT_REMOTE * 0x0101010101010101u)
 
+static bool is_busy(const struct qr_cache *cache)
+{
+	return cache->hard && cache->span_bytes > BUSY_BYTES;
+}
+
 static size_t span_bytes(uint32_t slot_bytes)
 {
-	size_t bytes = (size_t)slot_bytes * QR_GROUP_SLOTS;
+	size_t bytes = (size_t)slot_bytes * SLOTS_MIN;
 
-	if (slot_bytes <= SMALL_SLOT_MAX)
-		return SPAN_BYTES;
-	return bytes < SPAN_BYTES_MAX ? bytes : SPAN_BYTES_MAX;
+	return bytes > SPAN_BYTES ? bytes : SPAN_BYTES;
 }
 
 /* From here on all that is in use may be in the bin. */
@@ -45,33 +55,40 @@ static int32_t few_of(const struct qr_span *span)
 	return (int32_t)(few < QR_BIN_ENTRIES ? few : QR_BIN_ENTRIES);
 }
 
-/* The next of some marks on the way to none; few is always one. */
+/* The next mark on the way to none. */
 static int32_t watch_of(const struct qr_span *span)
 {
-	int32_t few = few_of(span);
-	int32_t next = span->used - span->used / COUNT_PART - 1;
+	int32_t few = few_of(span), quarter = (int32_t)(span->nr_slots / 4);
 
-	return next < few && span->used > few ? few : next;
+	for (int32_t mark = 3 * quarter; mark > few; mark -= quarter) {
+		if (span->used > mark)
+			return mark;
+	}
+	return span->used > few ? few : 0;
 }
 
-static void count(struct qr_cache *cache, struct qr_span *span)
+/* The list that the span's state says. */
+static struct qr_span **list_of(struct qr_cache *cache, const struct qr_span *span)
 {
-	cache->used_bytes -= (size_t)(span->counted - span->used) * span->slot_bytes;
-	span->counted = span->used;
+	return span->state == QR_SPAN_EMPTY ? &cache->empty : &cache->partial[span->cls];
 }
 
-static void enlist(struct qr_cache *cache, struct qr_span *span)
+static void push(struct qr_cache *cache, struct qr_span *span)
 {
-	struct qr_span **head = &cache->partial[span->cls];
+	struct qr_span **head = list_of(cache, span);
 
-	span->state = QR_SPAN_PARTIAL;
-	count(cache, span);
-	span->watch = watch_of(span);
 	span->prev = NULL;
 	span->next = *head;
 	if (*head != NULL)
 		(*head)->prev = span;
 	*head = span;
+}
+
+static void enlist(struct qr_cache *cache, struct qr_span *span)
+{
+	span->state = QR_SPAN_PARTIAL;
+	span->watch = watch_of(span);
+	push(cache, span);
 }
 
 static void unlist(struct qr_cache *cache, struct qr_span *span)
@@ -81,7 +98,9 @@ static void unlist(struct qr_cache *cache, struct qr_span *span)
 	if (span->prev != NULL)
 		span->prev->next = span->next;
 	else
-		cache->partial[span->cls] = span->next;
+		*list_of(cache, span) = span->next;
+	if (span->state == QR_SPAN_EMPTY)
+		cache->empty_bytes -= span->nr_pages * QR_PAGE_BYTES;
 }
 
 static void link_all(struct qr_cache *cache, struct qr_span *span)
@@ -134,16 +153,14 @@ static void describe(struct qr_span *span, unsigned cls, const struct qr_run *ru
 	span->nr_pages = (uint32_t)nr_pages;
 	span->slot_bytes = slot_bytes;
 	span->nr_slots = slots_told(slot_bytes, nr_pages * QR_PAGE_BYTES);
-	span->nr_groups = (uint16_t)QR_GROUPS_OF(span->nr_slots);
+	span->nr_groups = (uint8_t)QR_GROUPS_OF(span->nr_slots);
 	span->avail = (uint64_t *)(void *)&span->slot[QR_STATES_OF(span->nr_slots)];
 	span->limit = (size_t)span->nr_slots * slot_bytes;
 	span->recip = UINT32_MAX / slot_bytes + 1;
 	span->cls = (uint8_t)cls;
-	span->bin_at =
-		(uint32_t)(offsetof(struct qr_cache, bin) + cls * sizeof(struct qr_bin));
 	span->kind = QR_SPAN_SLOTS;
+	span->room = (uint8_t)qr_bin_room(slot_bytes);
 	span->used = 0;
-	span->counted = 0;
 	span->purged = 0;
 	span->inbox_next = NULL;
 	atomic_init(&span->announced, 0);
@@ -185,16 +202,16 @@ struct qr_span *qr_span_create(struct qr_cache *cache, unsigned cls)
 		link_all(cache, span);
 		enlist(cache, span);
 		cache->span_bytes += span->limit;
-		qr_sweep_arm(cache);
 	}
 	qr_heap_unlock();
+	if (span != NULL && is_busy(cache))
+		qr_hard_touch(span);
 	return span;
 }
 
 static void release(struct qr_cache *cache, struct qr_span *span)
 {
 	unlist(cache, span);
-	count(cache, span);
 	/* A record's next user finds the states zero, wherever they begin then. */
 	for (unsigned i = 0; i < span->nr_groups; i++)
 		span->avail[i] = 0;
@@ -222,52 +239,72 @@ void qr_span_abandon(struct qr_span *span)
 	qr_runs_give(span, false);
 }
 
-/* An empty span is kept where the next request of its class would make a new one. */
-static bool spare(const struct qr_cache *cache, const struct qr_span *span)
+static struct qr_span *oldest_empty(const struct qr_cache *cache)
 {
-	const struct qr_bin *bin = &cache->bin[span->cls];
+	struct qr_span *span = cache->empty;
 
-	/* A hard span is dear to make. */
-	if (span->hard && cache->span_bytes - cache->used_bytes < HARD_SPARE)
-		return true;
-	return bin->height == 0 && (bin->span == NULL || bin->span->groups == 0) &&
-	       cache->partial[span->cls] == span && span->next == NULL;
+	while (span != NULL && span->next != NULL)
+		span = span->next;
+	return span;
 }
 
-/* A partial span with few slots in use. */
-static void shrink(struct qr_cache *cache, struct qr_span *span)
+static void release_oldest(struct qr_cache *cache)
 {
-	struct qr_bin *bin = &cache->bin[span->cls];
+	struct qr_span *span = oldest_empty(cache);
 
-	if (span->used != 0) {
-		/* The class shrinks: what its bin holds on to may be all that is left
-		 * of several spans. */
-		span->watch = watch_of(span);
-		bin->room = 0;
-		qr_bin_flush(cache, bin);
-	} else if (spare(cache, span)) {
-		span->watch = WATCH_NOTHING;
-	} else {
+	if (span != NULL)
 		release(cache, span);
-	}
+}
+
+void qr_span_make_room(struct qr_cache *cache)
+{
+	if (!cache->hard)
+		release_oldest(cache);
+}
+
+/* A partial span. */
+static void empty(struct qr_cache *cache, struct qr_span *span)
+{
+	size_t most =
+		cache->hard ? EMPTY_HARD : EMPTY_BYTES + cache->peak_bytes / EMPTY_PART;
+
+	unlist(cache, span);
+	span->state = QR_SPAN_EMPTY;
+	span->watch = WATCH_NOTHING;
+	push(cache, span);
+	cache->empty_bytes += span->nr_pages * QR_PAGE_BYTES;
+	while (cache->empty_bytes > most)
+		release_oldest(cache);
+}
+
+/* A partial span that is not nearly full any more. */
+static void drain(struct qr_cache *cache, struct qr_span *span, bool few_left)
+{
+	const struct qr_span *current = cache->current[span->cls];
+
+	if (cache->partial[span->cls] != span || span->next != NULL ||
+	    (current != NULL && current->groups != 0))
+		span->room = 0;
+	/* What the bin holds on to may be all that is left of several spans. */
+	if (few_left)
+		qr_bin_flush(cache, span->cls);
 }
 
 void qr_span_event(struct qr_cache *cache, struct qr_span *span)
 {
 	int32_t few = few_of(span);
-	bool passes;
+	bool few_left = span->used <= few && span->watch >= few;
 
 	if (span->groups == 0)
 		return;
-	passes = span->counted > few;
 	if (span->state == QR_SPAN_FULL)
 		enlist(cache, span);
 	else
-		count(cache, span);
-	if (span->used == 0 || (span->used <= few && passes))
-		shrink(cache, span);
-	else
 		span->watch = watch_of(span);
+	if (span->used == 0)
+		empty(cache, span);
+	else if (span->watch < 3 * (int32_t)(span->nr_slots / 4))
+		drain(cache, span, few_left);
 	if (QR_UNLIKELY(cache->used_bytes < cache->sweep_at))
 		qr_sweep_check(cache);
 }
@@ -281,18 +318,22 @@ void qr_span_settle(struct qr_cache *cache, struct qr_span *span)
 	}
 	enlist(cache, span);
 	if (span->used == 0)
-		release(cache, span);
+		empty(cache, span);
 }
 
-void qr_span_release_empty(struct qr_cache *cache, unsigned cls)
+void qr_span_release_empty(struct qr_cache *cache)
 {
-	struct qr_span *next;
+	while (cache->empty != NULL)
+		release(cache, cache->empty);
+}
 
-	for (struct qr_span *span = cache->partial[cls]; span != NULL; span = next) {
-		next = span->next;
-		if (span->used == 0)
-			release(cache, span);
-	}
+static struct qr_span *empty_of_class(const struct qr_cache *cache, unsigned cls)
+{
+	struct qr_span *span = cache->empty;
+
+	while (span != NULL && span->cls != cls)
+		span = span->next;
+	return span;
 }
 
 struct qr_span *qr_span_choose(struct qr_cache *cache, unsigned cls)
@@ -300,8 +341,11 @@ struct qr_span *qr_span_choose(struct qr_cache *cache, unsigned cls)
 	struct qr_span *span = cache->partial[cls];
 
 	if (span == NULL)
+		span = empty_of_class(cache, cls);
+	if (span == NULL)
 		return NULL;
 	unlist(cache, span);
+	span->room = (uint8_t)qr_bin_room(span->slot_bytes);
 	span->state = QR_SPAN_CURRENT;
 	span->watch = WATCH_NOTHING;
 	return span;
@@ -340,6 +384,7 @@ void qr_span_gather(struct qr_cache *cache, struct qr_span *span)
 	for (uint32_t slot = 0; slot < span->nr_slots && nr < announced; slot += 8)
 		nr += gather_eight(span, slot);
 	span->used -= (int32_t)nr;
+	cache->used_bytes -= (size_t)nr * span->slot_bytes;
 	announced = atomic_fetch_sub_explicit(&span->announced, nr, memory_order_acq_rel);
 	if (announced != nr)
 		qr_span_post(span);

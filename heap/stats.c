@@ -38,8 +38,8 @@ static void add_cache(struct sums *sums, const struct qr_cache *cache)
 		sizes->unused[span->cls] += span->nr_slots - used;
 	}
 	for (unsigned cls = 0; cls < QR_NR_CLASSES; cls++) {
-		size_t cached = cache->bin[cls].height / QR_ENTRY_BYTES +
-				qr_hard_resting(cache, cls);
+		size_t cached =
+			qr_bin_count(&cache->bin[cls]) + qr_hard_resting(cache, cls);
 
 		if (cached > sizes->used[cls])
 			cached = sizes->used[cls];
@@ -109,19 +109,25 @@ static void add_run(struct quire_heap_stats *stats, struct sums *sums,
 		stats->returned_bytes += bytes;
 }
 
-/* From /proc/self/smaps_rollup, with no allocation; 0 where that cannot be read. */
-static uint64_t process_bytes(void)
+bool qr_proc_read(const char *path, char *text, size_t room)
 {
-	char text[512];
-	int fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
-	const char *line;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd >= 0 ? read(fd, text, room - 1) : -1;
 
 	if (fd >= 0)
 		close(fd);
-	if (length <= 0)
+	text[length > 0 ? length : 0] = '\0';
+	return length > 0;
+}
+
+/* 0 where it cannot be read. */
+static uint64_t process_bytes(void)
+{
+	char text[512];
+	const char *line;
+
+	if (!qr_proc_read("/proc/self/smaps_rollup", text, sizeof(text)))
 		return 0;
-	text[length] = '\0';
 	line = strstr(text, "\nRss:");
 	return line != NULL ? strtoul(line + strlen("\nRss:"), NULL, 10) * 1024 : 0;
 }

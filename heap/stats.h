@@ -14,6 +14,8 @@ struct qr_heap_sizes {
 	size_t nr_free, free_bytes;   /* runs of free pages */
 };
 
+/* The beginning of a file in /proc, as text, with no allocation; false: there is none. */
+bool qr_proc_read(const char *path, char *text, size_t room);
 /* sizes may be NULL. */
 void qr_heap_stats(struct quire_heap_stats *stats, struct qr_heap_sizes *sizes);
 /* The account as text, one sum below the other, to a descriptor. */

@@ -5,8 +5,8 @@
  * only their own class.  Since nothing lies in an available slot, a page that holds
  * available slots alone can be given back while its span lives on; the next use of it
  * is a page fault.
- * A cache is swept when less than a quarter of what its spans hold is in use, and again
- * with each third by which that comes down.  Where blocks are freed in the order in
+ * A cache is swept when less than a quarter of what was in use, or of what its spans hold,
+ * still is, and again with each third by which that comes down.  Where blocks are freed in the order in
  * which they were allocated it does not come to that: spans are empty before, and are
  * released as a whole.
  * Sweeps live on credit, which grows with time to a limit.  A page that was given back
@@ -20,16 +20,18 @@
 #include <time.h>
 
 /* Caches with less in use have nothing to give that is worth a system call. */
-#define SWEEP_LEAST ((size_t)1 << 20)
+#define SWEEP_LEAST ((size_t)4 << 20)
 /* What is in use of what spans hold when a sweep begins to pay, and by how much that
  * comes down until the next one does: a quarter, a third. */
 #define SPARSE 4
 #define PART   3
+/* The peak is noted by steps of this part. */
+#define PEAK_PART 16
 /* One nanosecond of sweeping for so many that pass. */
 #define CREDIT_RATE 8
 #define CREDIT_MAX  ((int64_t)200000000)
-/* For a page used again within SOON: ten times what a page fault takes. */
-#define PENALTY ((int64_t)10000)
+/* For a page used again within SOON: fifty times what a page fault takes. */
+#define PENALTY ((int64_t)50000)
 #define SOON	((uint64_t)1000000000)
 
 static uint64_t read_clock(clockid_t clock)
@@ -115,11 +117,16 @@ void qr_cache_sweep(struct qr_cache *cache)
 
 static size_t sparse(const struct qr_cache *cache)
 {
-	return cache->span_bytes >= SWEEP_LEAST ? cache->span_bytes / SPARSE : 0;
+	size_t most = cache->span_bytes < cache->peak_bytes ? cache->span_bytes
+							    : cache->peak_bytes;
+
+	return most >= SWEEP_LEAST ? most / SPARSE : 0;
 }
 
 void qr_sweep_arm(struct qr_cache *cache)
 {
+	/* Not with each slot of a growing cache. */
+	cache->peak_bytes = cache->used_bytes + cache->used_bytes / PEAK_PART;
 	cache->sweep_at = sparse(cache);
 }
 
@@ -157,6 +164,7 @@ void qr_sweep_check(struct qr_cache *cache)
 	qr_cache_sweep(cache);
 	cache->sweep_credit -= (int64_t)(read_clock(CLOCK_THREAD_CPUTIME_ID) - start);
 	cache->swept_ns = now_ns();
+	cache->peak_bytes = cache->used_bytes;
 	cache->sweep_at = cache->used_bytes - cache->used_bytes / PART;
 	qr_sweep_disarm(cache);
 }

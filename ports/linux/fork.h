@@ -14,7 +14,8 @@ void qr_fork_prepare(uint64_t child_stack);
 void qr_fork_parent(void);
 void qr_fork_child(void);
 
-/* Has libc call the three around its fork(), before and after everybody else's. */
+/* Has libc call the three around its fork(), before and after everybody else's.  Needed
+ * where the process is managed, or once there is a second thread, which may hold a lock. */
 void qr_fork_register(void);
 /* The system calls that copy the process, whole; as the kernel's. */
 long qr_fork_raw(long nr, const uint64_t *args);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* names_thread.c - the calls whose outcome a pinned thread would colour: what it starts
  * inherits its CPUs, and what it asks about them must not be the pin (pin.h). */
+#include "ports/linux/fork.h"
 #include "ports/linux/ground.h"
 #include "ports/linux/next.h"
 #include "ports/linux/pin.h"
@@ -15,6 +16,7 @@ QR_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes
 {
 	int error;
 
+	qr_fork_register();
 	qr_pin_hold();
 	error = QR_NEXT(pthread_create)(thread, attributes, run, arg);
 	qr_pin_release();

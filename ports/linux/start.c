@@ -25,6 +25,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #define EXIT_QUIRE 125
@@ -158,6 +159,24 @@ static void begin(const char *settings)
 	qr_ground.seat->startup_ns = port->clock(port->ctx) - started;
 }
 
+/* As heap/early.ld lays the library out: where what runs at start begins, and what ends
+ * the text. */
+extern const char qr_early_end[] __attribute__((visibility("hidden")));
+extern const char qr_image_end[] __attribute__((visibility("hidden")));
+
+/* The kernel mapped file pages in around those that were touched, and most of those are
+ * not touched again where the library is a heap and nothing else.  The last of the
+ * constructors, and itself in a page that stays. */
+__attribute__((constructor, section(".text.exit.settle"))) static void settle(void)
+{
+	uintptr_t page = QR_PAGE_BYTES - 1;
+	uintptr_t start = ((uintptr_t)qr_early_end + page) & ~page;
+
+	if (!atomic_load_explicit(&qr_ground.is_managed, memory_order_relaxed))
+		(void)qr_host_madvise((const void *)start,
+				      (uintptr_t)qr_image_end - start, MADV_DONTNEED);
+}
+
 static const char *find_settings(char *const *envp)
 {
 	static const char head[] = QUIRE_SETTINGS_VARIABLE "=";
@@ -174,7 +193,9 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 
 	(void)argc;
 	(void)argv;
-	qr_fork_register();
-	if (settings != NULL)
+	qr_cache_second = qr_fork_register;
+	if (settings != NULL) {
+		qr_fork_register();
 		begin(settings);
+	}
 }

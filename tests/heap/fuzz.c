@@ -2,9 +2,7 @@
 /* fuzz.c - a sequence of requests read from a fuzzer's bytes, against a shadow of what
  * the blocks must hold.
  *
- * With libFuzzer, in a directory of the build's own:
- *     clang -fsanitize=fuzzer,address -D_GNU_SOURCE -I. -Iinclude tests/heap/fuzz.c \
- *         tests/heap/support.c $(every heap .c but heap/entry*.c) -lcmocka
+ * With libFuzzer, in a build directory made with CC=clang: `ninja tests/heap/fuzz-heap`.
  * fuzz_run.c calls it with random bytes.
  */
 #include "tests/heap/support.h"
@@ -60,14 +58,28 @@ static void fill(struct place *place, size_t bytes, uint8_t mark)
 		place->block[bytes - 1] = mark;
 }
 
+static void *zeroed(size_t bytes)
+{
+	unsigned char *block = qr_heap_calloc(bytes, 1);
+
+	for (size_t i = 0; block != NULL && i < bytes && i < 4096; i++) {
+		if (block[i] != 0)
+			stop("a block is not zeroed");
+	}
+	return block;
+}
+
 static void renew(struct place *place, const uint8_t *step)
 {
 	size_t bytes = size_of(step[1], step[2]);
 	size_t align = (size_t)1 << (step[3] % 14);
 
 	qr_heap_free(place->block);
-	place->block =
-		step[0] & 0x40 ? qr_heap_aligned(align, bytes) : qr_heap_malloc(bytes);
+	if ((step[0] & 0x40) != 0)
+		place->block = qr_heap_aligned(align, bytes);
+	else
+		place->block =
+			(step[0] & 0x80) != 0 ? zeroed(bytes) : qr_heap_malloc(bytes);
 	if ((step[0] & 0x40) != 0 && ((uintptr_t)place->block & (align - 1)) != 0)
 		stop("a block is not aligned");
 	fill(place, bytes, step[3]);

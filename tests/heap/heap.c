@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* heap.c - the fast heap's interface, one thread. */
+#include "heap/detour.h"
 #include "tests/heap/support.h"
 
 #include <setjmp.h>
@@ -222,6 +223,12 @@ static void trim_gives_all_back(void **state)
 	support_check(before);
 }
 
+/* Hardened, freed blocks rest, and some have pages of their own: which ones is random. */
+static size_t resting_most(void)
+{
+	return (qr_detour & QR_DETOUR_HARDENED) != 0 ? (size_t)4 << 20 : 0;
+}
+
 /* Once more of the same comes from the pages that are there. */
 static void memory_is_used_again(void **state)
 {
@@ -236,7 +243,8 @@ static void memory_is_used_again(void **state)
 			block[i] = qr_heap_malloc(i * 7 % 5000 + 1);
 		if (round == 0)
 			mapped = support_mapped();
-		assert_int_equal(support_mapped(), mapped);
+		/* What rested of earlier tests may go. */
+		assert_true(support_mapped() <= mapped + resting_most());
 		for (size_t i = 0; i < NR; i++)
 			qr_heap_free(block[(i * 7) % NR]);
 	}

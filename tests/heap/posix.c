@@ -189,6 +189,35 @@ static void settings(void)
 	fclose(out);
 }
 
+static bool all_are(const unsigned char *block, size_t bytes, unsigned char value)
+{
+	for (size_t i = 0; i < bytes; i++) {
+		if (block[i] != value)
+			return false;
+	}
+	return true;
+}
+
+/* Of sizes that glibc does not keep for each thread: there it does not look at the
+ * setting. */
+static void perturbed(void)
+{
+	const size_t sizes[] = {1601, 20000, 100000, 3000000};
+	void *zeroed;
+
+	mallopt(M_PERTURB, 0x5a);
+	for (size_t i = 0; i < 4; i++) {
+		void *block = do_malloc(sizes[i]);
+
+		expect("M_PERTURB fills new blocks", all_are(block, sizes[i], 0xa5));
+		do_free(block);
+		zeroed = calloc(1, sizes[i] + 64);
+		expect("but not those of calloc", all_are(zeroed, sizes[i] + 64, 0));
+		do_free(zeroed);
+	}
+	mallopt(M_PERTURB, 0);
+}
+
 static void figures(void)
 {
 	struct mallinfo2 before = mallinfo2(), after;
@@ -215,5 +244,6 @@ int main(void)
 	contents();
 	figures();
 	settings();
+	perturbed();
 	return nr_failed;
 }
