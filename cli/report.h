@@ -7,6 +7,7 @@
 #ifndef QUIRE_CLI_REPORT_H
 #define QUIRE_CLI_REPORT_H
 
+#include "quire/heap.h"
 #include "quire/stats.h"
 
 #include <stdbool.h>
@@ -35,6 +36,7 @@ struct qr_process {
 	char name[32];
 	char text[256]; /* why it ended, where end is set */
 	struct quire_stats stats;
+	struct quire_heap_stats heap; /* at exit; held_bytes 0: not known */
 };
 
 /* All machines of the tree at one moment. */

@@ -52,6 +52,24 @@ static const struct number process_numbers[] = {
 	{NULL, 0},
 };
 
+#define HEAP(f) offsetof(struct quire_heap_stats, f)
+
+static const struct number heap_numbers[] = {
+	{"nr_blocks", HEAP(nr_blocks)},
+	{"asked_bytes", HEAP(asked_bytes)},
+	{"rounding_bytes", HEAP(rounding_bytes)},
+	{"usable_bytes", HEAP(usable_bytes)},
+	{"unused_bytes", HEAP(unused_bytes)},
+	{"span_bytes", HEAP(span_bytes)},
+	{"free_bytes", HEAP(free_bytes)},
+	{"returned_bytes", HEAP(returned_bytes)},
+	{"record_bytes", HEAP(record_bytes)},
+	{"held_bytes", HEAP(held_bytes)},
+	{"resident_bytes", HEAP(resident_bytes)},
+	{"absent_bytes", HEAP(absent_bytes)},
+	{NULL, 0},
+};
+
 static const struct text process_texts[] = {
 	{"name", PROCESS(name), sizeof(((struct qr_process *)NULL)->name)},
 	{"text", PROCESS(text), sizeof(((struct qr_process *)NULL)->text)},
@@ -132,6 +150,12 @@ static json_t *process_to_json(const struct qr_process *process)
 	(void)json_object_set_new(to, "end", json_string(end_names[end]));
 	(void)json_object_set_new(to, "features", features_to_json(process->features));
 	(void)json_object_set_new(to, "stats", stats_to_json(&process->stats));
+	if (process->heap.held_bytes != 0) {
+		json_t *heap = json_object();
+
+		put_numbers(heap, heap_numbers, &process->heap);
+		(void)json_object_set_new(to, "heap", heap);
+	}
 	return to;
 }
 
@@ -234,6 +258,12 @@ static bool end_from_json(const json_t *from, uint64_t *end)
 	return false;
 }
 
+/* Only where the program ended by exit(3). */
+static const char *heap_from_json(const json_t *from, struct quire_heap_stats *heap)
+{
+	return from == NULL ? NULL : get_numbers(from, heap_numbers, heap);
+}
+
 static const char *process_from_json(const json_t *from, struct qr_process *process)
 {
 	const char *wrong = get_texts(from, process_texts, process);
@@ -244,6 +274,8 @@ static const char *process_from_json(const json_t *from, struct qr_process *proc
 		wrong = "end";
 	if (!wrong)
 		wrong = stats_from_json(from, "stats", &process->stats);
+	if (!wrong)
+		wrong = heap_from_json(json_object_get(from, "heap"), &process->heap);
 	process->running = json_is_true(json_object_get(from, "running"));
 	process->features = features_from_json(json_object_get(from, "features"));
 	return wrong;

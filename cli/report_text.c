@@ -106,6 +106,26 @@ static void print_host(FILE *to, const struct qr_process *p)
 		      size(p->foreign_bytes).s);
 }
 
+/* From what the program asked for to what is in RAM, each a part of the next. */
+static void print_heap(FILE *to, const struct quire_heap_stats *h)
+{
+	if (h->held_bytes == 0)
+		return;
+	(void)fprintf(
+		to,
+		"  heap at exit    asked for %s, usable %s, in spans %s, held %s, of it "
+		"resident %s\n",
+		size(h->asked_bytes).s, size(h->usable_bytes).s, size(h->span_bytes).s,
+		size(h->held_bytes).s, size(h->resident_bytes).s);
+	(void)fprintf(to,
+		      "                  %" PRIu64
+		      " blocks; rounding %s, unused %s, free %s, "
+		      "given back %s, records %s\n",
+		      h->nr_blocks, size(h->rounding_bytes).s, size(h->unused_bytes).s,
+		      size(h->free_bytes).s, size(h->returned_bytes).s,
+		      size(h->record_bytes).s);
+}
+
 static void print_features(FILE *to, const struct qr_process *p)
 {
 	(void)fprintf(to,
@@ -164,6 +184,7 @@ void qr_report_print(FILE *to, const struct qr_report *r)
 	print_head(to, r);
 	if (r->has_main) {
 		print_stats(to, &r->main.stats);
+		print_heap(to, &r->main.heap);
 		print_host(to, &r->main);
 		print_features(to, &r->main);
 	} else {

@@ -145,6 +145,7 @@ static void process_copy(const struct qr_tree *tree, struct quire_seat *seat,
 		.peak = seen->peak,
 		.peak_outside = seen->peak_outside,
 		.stats = seat->stats,
+		.heap = seat->heap,
 	};
 	if (seat->started_ns > tree->start_ns)
 		out->started_ns = seat->started_ns - tree->start_ns;

@@ -353,6 +353,7 @@ static int run_read(struct qr_run *run, int argc, char **argv)
 	if (status >= 0)
 		return status;
 	status = settings_read(&words, &run->settings);
+	run->settings.wants_heap = run->stats || run->report != NULL;
 	if (!status)
 		status = program_read(run);
 	if (!status)

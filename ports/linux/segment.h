@@ -14,12 +14,13 @@
 #ifndef QUIRE_PORTS_LINUX_SEGMENT_H
 #define QUIRE_PORTS_LINUX_SEGMENT_H
 
+#include "quire/heap.h"
 #include "quire/stats.h"
 
 #include <stdatomic.h>
 
 #define QUIRE_SEGMENT_MAGIC   0x315e657269757121ull
-#define QUIRE_SEGMENT_VERSION 1u
+#define QUIRE_SEGMENT_VERSION 2u
 #define QUIRE_SEATS	      1024u
 #define QUIRE_SEAT_NAME_BYTES 32u
 #define QUIRE_SEAT_TEXT_BYTES 256u
@@ -51,6 +52,8 @@ struct quire_seat {
 	char name[QUIRE_SEAT_NAME_BYTES]; /* of the program, as in /proc/PID/comm */
 	char text[QUIRE_SEAT_TEXT_BYTES];
 	struct quire_stats stats;
+	/* At the end of a program that ended by exit(3); held_bytes 0: not known. */
+	struct quire_heap_stats heap;
 } __attribute__((aligned(64)));
 
 struct quire_segment {

@@ -35,6 +35,7 @@ static const struct key keys[] = {
 	{"without", KIND_U32, false, FIELD(without)},
 	{"supervisor", KIND_I32, true, FIELD(supervisor)},
 	{"segment", KIND_I32, true, FIELD(segment_fd)},
+	{"heap", KIND_U32, false, FIELD(wants_heap)},
 	{"fail-read", KIND_U64, false, FIELD(fail_swap_read)},
 	{"fail-write", KIND_U64, false, FIELD(fail_swap_write)},
 	{"flip-read", KIND_U64, false, FIELD(flip_swap_read)},

@@ -21,6 +21,7 @@ struct quire_settings {
 	uint32_t without;	 /* QUIRE_FEATURE_* not to be used */
 	int32_t supervisor;	 /* pid */
 	int32_t segment_fd;	 /* in the supervisor */
+	uint32_t wants_heap;	 /* 1: the heap's account at exit */
 	uint64_t fail_swap_read; /* for tests: the n-th transfer fails; 0 never */
 	uint64_t fail_swap_write;
 	uint64_t

@@ -21,6 +21,7 @@
 #include "ports/linux/seat.h"
 #include "ports/linux/sys.h"
 #include "ports/linux/window.h"
+#include "quire/heap.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -175,6 +176,14 @@ __attribute__((constructor, section(".text.exit.settle"))) static void settle(vo
 	if (!atomic_load_explicit(&qr_ground.is_managed, memory_order_relaxed))
 		(void)qr_host_madvise((const void *)start,
 				      (uintptr_t)qr_image_end - start, MADV_DONTNEED);
+}
+
+/* Whoever asked for the account gets the heap's as the program leaves it. */
+__attribute__((destructor)) static void tell_heap(void)
+{
+	if (atomic_load_explicit(&qr_ground.is_managed, memory_order_relaxed) &&
+	    qr_ground.settings.wants_heap != 0)
+		quire_heap_stats(&qr_ground.seat->heap);
 }
 
 static const char *find_settings(char *const *envp)

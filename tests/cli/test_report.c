@@ -77,6 +77,10 @@ static void process_make(struct qr_process *p, uint64_t from)
 				 .running = from & 1,
 				 .name = "a \"b\"",
 				 .text = "page lost"};
+	p->heap = (struct quire_heap_stats){.nr_blocks = from,
+					    .asked_bytes = from + 1,
+					    .held_bytes = from + 2,
+					    .resident_bytes = from + 3};
 	number_figures(&p->stats, from + 8);
 }
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Checks that a report is JSON and holds a time series: report_check.py FILE LEAST.
+"""Checks that a report is JSON, and holds a time series: report_check.py FILE LEAST.
 
-The series is rows of numbers, one for each sample, and the names of their columns.
+The series is rows of numbers, one for each sample, and the names of their columns.  The
+main program, which ended by exit(3), has an account of its heap that adds up.
 """
 
 import json
@@ -27,13 +28,32 @@ def series_fault(report, least):
     return None
 
 
+def heap_fault(report):
+    """What does not add up in the heap's account at exit, or None."""
+    heap = report.get("main", {}).get("heap")
+    if not isinstance(heap, dict):
+        return "it has no account of the heap"
+    parts = [
+        ("usable_bytes", ["asked_bytes", "rounding_bytes"]),
+        ("span_bytes", ["usable_bytes", "unused_bytes"]),
+        ("held_bytes", ["span_bytes", "free_bytes", "returned_bytes", "record_bytes"]),
+        ("held_bytes", ["resident_bytes", "absent_bytes"]),
+    ]
+    for whole, names in parts:
+        if heap[whole] != sum(heap[name] for name in names):
+            return f"{whole} is not {' + '.join(names)}"
+    if heap["asked_bytes"] == 0 or heap["resident_bytes"] == 0:
+        return "the heap holds nothing"
+    return None
+
+
 def main(path, least):
     try:
         with open(path, encoding="utf-8") as file:
             report = json.load(file)
     except (OSError, ValueError) as error:
         sys.exit(f"the report cannot be read: {error}")
-    fault = series_fault(report, least)
+    fault = series_fault(report, least) or heap_fault(report)
     if fault:
         sys.exit(f"the report: {fault}")
 
