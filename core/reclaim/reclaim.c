@@ -127,25 +127,36 @@ static bool trim_store(struct quire_reclaim *reclaim)
 	return wrote;
 }
 
-/* Whether pages are to go out, by the watermarks. */
-static bool is_wanted(struct quire_reclaim *reclaim)
-{
-	const struct quire_zone *zone = reclaim->space->zone;
-	uint32_t free = qr_zone_free_frames(zone);
-
-	if (free < zone->low)
-		reclaim->is_active = true;
-	else if (free >= zone->high)
-		reclaim->is_active = false;
-	return reclaim->is_active && reclaim->space->swap->codec != NULL;
-}
-
-static bool is_left_to_daemon(const struct quire_reclaim *reclaim)
+/* Whether a daemon has a processor to work on. */
+static bool has_help(const struct quire_reclaim *reclaim)
 {
 	const struct quire_space *space = reclaim->space;
 
 	return reclaim->has_daemon && !reclaim->stops_paging_out &&
-	       space->port->nr_running < space->nr_lanes &&
+	       space->port->nr_running < space->nr_lanes;
+}
+
+/* Whether pages are to go out, by the watermarks.  A daemon works one step above them, so
+ * that lanes have the frames to read ahead. */
+static bool is_wanted(struct quire_reclaim *reclaim)
+{
+	const struct quire_zone *zone = reclaim->space->zone;
+	uint32_t step = has_help(reclaim) ? zone->high - zone->low : 0;
+	uint32_t free = qr_zone_free_frames(zone);
+
+	if (free < zone->low + step)
+		reclaim->is_active = true;
+	else if (free >= zone->high + step)
+		reclaim->is_active = false;
+	return reclaim->is_active && reclaim->space->swap->codec != NULL;
+}
+
+/* Where a stream could not read ahead the daemon alone is too slow. */
+static bool is_left_to_daemon(const struct quire_reclaim *reclaim)
+{
+	const struct quire_space *space = reclaim->space;
+
+	return has_help(reclaim) && !space->lacked_ahead &&
 	       qr_zone_free_frames(space->zone) > space->zone->min;
 }
 

@@ -12,9 +12,10 @@
  * lock is let go for packing and releasing; the batch's entries are BUSY.
  *
  * The page-out daemon works from the low to the high watermark.  It is a thread of its own
- * while the program leaves processors idle; where it does not, a thread would steal more
- * than it gives, and a lane takes the daemon's turns after its fault.  Lanes also take them
- * when the daemon falls behind: below the least free frames.
+ * while the program leaves processors idle, and then works one step higher, so that lanes
+ * find frames to read ahead; where it does not, a thread would steal more than it gives,
+ * and a lane takes the daemon's turns after its fault.  Lanes also take them when the daemon
+ * falls behind: below the least free frames, or where a stream lacked them.
  *
  * The writer, where there is one, brings the store down to its share instead of them: a
  * device takes a hundred times as long as a page does.

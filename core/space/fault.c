@@ -86,6 +86,7 @@ static bool take_frames(struct fault *f, uint32_t nr)
 		    !qr_zone_alloc(zone, QUIRE_FRAME_MAPPED, 0, &f->pfns[f->nr]))
 			break;
 	}
+	f->space->lacked_ahead = f->nr < nr;
 	return true;
 }
 

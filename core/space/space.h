@@ -76,6 +76,7 @@ struct quire_space {
 	uint32_t marks_future; /* of areas to come: mlock_all */
 	struct quire_stream streams[QUIRE_STREAMS];
 	uint32_t stream_turn;
+	bool lacked_ahead; /* frames, for all that the last fault would have read */
 	struct quire_lane lanes[QUIRE_LANES_MAX + 1]; /* the daemon's behind the others */
 	uint32_t nr_lanes;			      /* without the daemon's */
 	bool is_changing; /* a call that changes areas has let go of the lock */

@@ -130,10 +130,10 @@ void quire_after_fault(struct quire *q, uint32_t lane);
  * the writer falls behind.  False once quire_stop_writing() was called. */
 bool quire_write_back(struct quire *q);
 void quire_stop_writing(struct quire *q);
-/* The page-out daemon's thread, over and over: evicts from the low watermark to the high
- * one, and sleeps until free frames are below the low one.  While the program leaves
- * processors idle (port->nr_running) lanes leave evicting to it, unless free frames fall
- * below the least.  False once quire_stop_paging_out() was called. */
+/* The page-out daemon's thread, over and over: evicts while free frames are below the high
+ * watermark, and somewhat beyond, and sleeps until they are again.  While the program
+ * leaves processors idle (port->nr_running) lanes leave evicting to it, unless free frames
+ * fall below the least or a stream lacked them.  False once quire_stop_paging_out() was called. */
 bool quire_page_out(struct quire *q);
 void quire_stop_paging_out(struct quire *q);
 
