@@ -21,8 +21,9 @@ struct quire_object {
 	struct quire_tables tables;
 	uint64_t nr_pages; /* its length */
 	uint64_t nr_resident, nr_swapped;
-	uint32_t nr_areas; /* that show it */
-	bool is_charged;   /* its length is in Committed_AS */
+	uint32_t nr_areas;   /* that show it */
+	uint32_t huge_marks; /* of areas with HUGETLB: theirs; else 0 */
+	bool is_charged;     /* its length is in Committed_AS */
 };
 
 /* NULL where a record or a frame is lacking; nr_areas is 0. */

@@ -2,6 +2,7 @@
 /* frames_info.c - runs, faulty frames and compaction over several zones, and what the
  * zones look like. */
 #include "core/base/assert.h"
+#include "core/frames/compact.h"
 #include "core/frames/frames_impl.h"
 
 static const char *const zone_names[QUIRE_ZONES] = {"DMA", "Normal", "HighMem"};
@@ -71,8 +72,8 @@ bool quire_frames_compact(struct quire_frames *f, uint32_t order)
 		if (!z->exists)
 			continue;
 		qr_lock(&z->lock);
-		is_there |=
-			qr_zone_compact(&z->zone, order, f->config.move, f->config.ctx);
+		is_there |= qr_zone_compact(&z->zone, order, qr_frame_has_one_user,
+					    f->config.move, f->config.ctx);
 		qr_unlock(&z->lock);
 	}
 	return is_there;

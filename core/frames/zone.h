@@ -79,6 +79,9 @@ void qr_zone_free(struct quire_zone *zone, quire_pfn pfn);
 bool qr_zone_alloc_block(struct quire_zone *zone, enum quire_frame_use use,
 			 uint32_t order, uint32_t flags, quire_pfn *out);
 void qr_zone_free_block(struct quire_zone *zone, quire_pfn pfn, uint32_t order);
+/* The block of the binary system that is in use becomes as many single frames in use; their
+ * records but for use and order are the caller's to fill. */
+void qr_zone_split_block(struct quire_zone *zone, quire_pfn pfn);
 /* nr neighbouring frames, any number of them, from the middle of larger blocks where need
  * be; the first is a multiple of align frames from the zone's base.  A walk over the
  * zone's blocks. */

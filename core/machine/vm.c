@@ -7,7 +7,7 @@
 #include "core/base/memory.h"
 #include "core/reclaim/frame_clock.h"
 #include "core/report/vm_validate.h"
-#include "core/space/mm.h"
+#include "core/space/mm_hugetlb.h"
 
 #define LEAST_WORKING_FRAMES 256u
 #define MAX_AREAS_DEFAULT    65530u
@@ -106,6 +106,14 @@ enum quire_status quire_vm_open(struct quire_vm **out, const struct quire_port *
 	set_defaults(&vm->config);
 	vm->stats = config->stats;
 	vm->pressure = qr_frames_reclaim;
+	vm->huge.thp = (struct quire_thp){
+		.enabled = vm->config.thp,
+		.defrag = QUIRE_THP_MADVISE,
+		.max_ptes_none = QUIRE_HUGE_PAGES - 1,
+		.max_ptes_swap = QUIRE_HUGE_PAGES / 8,
+		.max_ptes_shared = QUIRE_HUGE_PAGES / 2,
+		.pages_to_scan = 8 * QUIRE_HUGE_PAGES,
+	};
 	qr_lock_init(&vm->turn, port);
 	qr_lock_init(&vm->inner, port);
 	init_work(vm, next + frames_of(sizeof(*vm)));
@@ -165,7 +173,9 @@ void quire_vm_figures(struct quire_vm *vm, struct quire_vm_figures *out)
 	out->shared = 0;
 	for (uint32_t n = qr_pool_next(&vm->objects, 0); n != 0;
 	     n = qr_pool_next(&vm->objects, n))
-		out->shared += qr_object_at(&vm->objects, n)->nr_resident;
-	out->anon = vm->stats->frames_mapped - out->shared;
+		if (qr_object_at(&vm->objects, n)->huge_marks == 0)
+			out->shared += qr_object_at(&vm->objects, n)->nr_resident;
+	out->hugetlb = qr_hugetlb_frames(vm);
+	out->anon = vm->stats->frames_mapped - out->shared - out->hugetlb;
 	qr_unlock(&vm->turn);
 }

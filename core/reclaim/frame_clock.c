@@ -138,22 +138,35 @@ static bool drop_lazy(struct quire_vm *vm, quire_pfn pfn)
 	return true;
 }
 
+static bool drop_huge(struct quire_vm *vm, quire_pfn pfn)
+{
+	qr_huge_drop(vm, pfn);
+	return true;
+}
+
 static bool try_frame(struct quire_vm *vm, quire_pfn pfn)
 {
 	struct quire_frame *frame = qr_zone_frame(&vm->zone, pfn);
 	bool of_object = qr_page_is(frame, QUIRE_PAGE_OF_OBJECT);
 	struct look look = {0};
 
+	if (qr_page_is_pooled(frame))
+		return false;
 	qr_rmap_walk(vm, pfn, look_at, &look);
 	if (look.is_locked || look.is_accessed)
 		return false;
 	if (qr_page_is(frame, QUIRE_PAGE_LAZY) && !of_object) {
+		if (!look.is_dirty && qr_page_is_large(frame))
+			return drop_huge(vm, pfn);
 		if (!look.is_dirty)
 			return drop_lazy(vm, pfn);
 		frame->owner &= ~QUIRE_PAGE_LAZY;
 	}
 	if (vm->config.swap == QUIRE_SWAP_NONE)
 		return false;
+	/* The pages behind come under the hand next. */
+	if (qr_page_is_large(frame))
+		qr_huge_split(vm, pfn);
 	return of_object ? evict_object(vm, pfn) : evict_anonymous(vm, pfn, look.nr);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* mm_pages.c - entries and frames: put in, taken out, and found from one another. */
 #include "core/base/assert.h"
-#include "core/space/mm.h"
+#include "core/space/mm_hugetlb.h"
 
 bool qr_vm_take(struct quire_vm *vm, quire_pfn *out)
 {
@@ -63,17 +63,28 @@ static void count_entry(struct quire_mm *mm, quire_entry e, uint64_t by)
 	}
 }
 
+static inline void note_peak(struct quire_mm *mm)
+{
+	uint64_t rss = mm->figures.rss_anon + mm->figures.rss_shared;
+
+	if (rss > mm->figures.peak_rss)
+		mm->figures.peak_rss = rss;
+}
+
 void qr_mm_set(struct quire_mm *mm, struct qr_leaf *leaf, uint64_t va, quire_entry e)
 {
 	uint32_t index = qr_leaf_index((quire_vaddr){va});
-	uint64_t rss;
 
 	count_entry(mm, leaf->entries[index], UINT64_MAX);
 	count_entry(mm, e, 1);
 	qr_leaf_set(&mm->tables, leaf, index, e);
-	rss = mm->figures.rss_anon + mm->figures.rss_shared;
-	if (rss > mm->figures.peak_rss)
-		mm->figures.peak_rss = rss;
+	note_peak(mm);
+}
+
+void qr_mm_count_rss(struct quire_mm *mm, int64_t pages)
+{
+	mm->figures.rss_anon += (uint64_t)pages;
+	note_peak(mm);
 }
 
 static void drop_entry(struct quire_mm *mm, quire_entry e)
@@ -110,8 +121,13 @@ void qr_mm_zap(struct quire_mm *mm, uint64_t start, uint64_t end)
 {
 	struct quire_range left = {{start}, {end}};
 	struct qr_leaf leaf;
-	bool any = false;
+	bool any = mm->nr_large != 0;
 
+	if (any) {
+		qr_huge_cut(mm, start);
+		qr_huge_cut(mm, end);
+		qr_large_zap(mm, start, end);
+	}
 	while (left.start.a < end && qr_tables_next_leaf(&mm->tables, left, &leaf)) {
 		uint64_t from = leaf.base > start ? leaf.base : start;
 		uint64_t next = leaf.base + QUIRE_LEAF_BYTES;
@@ -126,9 +142,8 @@ void qr_mm_zap(struct quire_mm *mm, uint64_t start, uint64_t end)
 		qr_mm_flush(mm, start, end);
 }
 
-/* Whether entries for the page may be writable. */
-static bool may_write(const struct quire_vm *vm, const struct quire_area *area,
-		      quire_entry e)
+bool qr_mm_may_write(const struct quire_vm *vm, const struct quire_area *area,
+		     quire_entry e)
 {
 	if (!qr_is_private(area))
 		return true;
@@ -144,6 +159,8 @@ void qr_mm_reprotect(struct quire_mm *mm, const struct quire_area *area, uint64_
 	uint64_t flags = qr_area_flags(area);
 	struct qr_leaf leaf;
 
+	if (mm->nr_large != 0)
+		qr_large_reprotect(mm, area, start, end);
 	while (start < end &&
 	       qr_tables_next_leaf(&mm->tables, (struct quire_range){{start}, {end}},
 				   &leaf)) {
@@ -156,7 +173,7 @@ void qr_mm_reprotect(struct quire_mm *mm, const struct quire_area *area, uint64_
 
 			if (!qr_entry_is_present(*e))
 				continue;
-			if (!may_write(mm->vm, area, *e))
+			if (!qr_mm_may_write(mm->vm, area, *e))
 				now &= ~QUIRE_ENTRY_WRITABLE;
 			e->bits = (e->bits & ~decided) | now;
 		}
@@ -183,7 +200,9 @@ void qr_object_truncate(struct quire_vm *vm, struct quire_object *object, uint64
 				continue;
 			/* The table goes with its last entry. */
 			qr_object_set(object, base + i, (quire_entry){0});
-			if (qr_entry_is_swapped(e))
+			if (object->huge_marks != 0)
+				qr_hugetlb_put_object_page(vm, object, qr_entry_pfn(e));
+			else if (qr_entry_is_swapped(e))
 				qr_swap_drop(&vm->swap, (quire_slot){qr_entry_number(e)});
 			else
 				qr_vm_put(vm, qr_entry_pfn(e));
@@ -205,5 +224,6 @@ void qr_vm_put_object(struct quire_vm *vm, uint32_t number)
 	qr_object_truncate(vm, object, 0, object->nr_pages);
 	if (object->is_charged)
 		qr_vm_uncharge(vm, object->nr_pages);
+	qr_hugetlb_release_object(vm, object);
 	qr_object_free(&vm->objects, number);
 }

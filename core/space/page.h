@@ -7,6 +7,9 @@
  * processes of the family have in common as long as nobody moves it; of an object's page
  * the place in the object.  So the entries that name a frame are found without a list.
  *
+ * A *large* page is a block of frames, and its first frame says all that for the whole; in
+ * slot it says whether it is of a pool (mm_huge.h).
+ *
  * Invariants.  quire_vm_validate() names the first that does not hold.
  *   R1  nr_entries of a MAPPED frame is the number of entries that name it, and an
  *       object's page counts one more for its object;
@@ -26,6 +29,23 @@
 #define QUIRE_PAGE_INDEX_BITS 45 /* addresses of 57 bits, in pages */
 #define QUIRE_PAGE_OWNERS     65535u
 #define QUIRE_PAGE_MAPS_MAX   65535u
+
+/* The slot of a large page's first frame: of no pool, of one, and, in blocks of 1 GiB but
+ * the first, of no page of their own. */
+#define QUIRE_PAGE_TRANSPARENT 0u
+#define QUIRE_PAGE_POOLED_2M   1u
+#define QUIRE_PAGE_POOLED_1G   2u
+#define QUIRE_PAGE_PART	       3u
+
+static inline bool qr_page_is_large(const struct quire_frame *frame)
+{
+	return frame->order != 0;
+}
+
+static inline bool qr_page_is_pooled(const struct quire_frame *frame)
+{
+	return frame->order != 0 && frame->slot != QUIRE_PAGE_TRANSPARENT;
+}
 
 static inline uint64_t qr_page_owner(bool of_object, uint32_t id, uint64_t index)
 {
