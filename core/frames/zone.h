@@ -54,6 +54,12 @@ uint32_t qr_zone_table_frames(uint32_t nr_frames);
 void qr_zone_init(struct quire_zone *zone, const struct quire_port *port,
 		  struct quire_stats *stats, uint32_t nr_meta);
 
+/* The same with pages that can move (QUIRE_ALLOC_MOVABLE) kept apart from the rest: groups
+ * has a byte for each started QUIRE_GROUP_FRAMES, 1 at the beginning. */
+void qr_zone_init_grouped(struct quire_zone *zone, const struct quire_port *port,
+			  struct quire_stats *stats, uint32_t nr_meta,
+			  _Atomic uint8_t *groups);
+
 /* One of several zones: frames [base, base + nr_frames) of a table that is all zero.  The
  * watermarks are 0. */
 struct quire_zone_config {

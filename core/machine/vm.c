@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* vm.c - builds a machine with many spaces in its port's frames.
  *
- * Layout, from frame 0: the frame table, struct quire_vm, the workspace of swapping, the
- * page of zeros; the rest is free.
+ * Layout, from frame 0: the frame table, struct quire_vm, the groups of mobility, the
+ * workspace of swapping, the page of zeros; the rest is free.
  */
 #include "core/base/memory.h"
 #include "core/reclaim/frame_clock.h"
@@ -30,10 +30,15 @@ static uint32_t work_frames(const struct quire_vm_config *config)
 	return 1 + QUIRE_EXTENT_FRAMES + codec_frames(config) + 1;
 }
 
+static uint32_t group_frames(uint32_t nr_frames)
+{
+	return frames_of((nr_frames >> QUIRE_GROUP_SHIFT) + 1);
+}
+
 static uint32_t meta_frames(const struct quire_vm_config *config, uint32_t nr_frames)
 {
 	return qr_zone_table_frames(nr_frames) + frames_of(sizeof(struct quire_vm)) +
-	       work_frames(config);
+	       group_frames(nr_frames) + work_frames(config);
 }
 
 uint32_t quire_vm_frames_least(const struct quire_vm_config *config)
@@ -89,6 +94,7 @@ static void init_work(struct quire_vm *vm, uint32_t next)
 enum quire_status quire_vm_open(struct quire_vm **out, const struct quire_port *port,
 				const struct quire_vm_config *config)
 {
+	_Atomic uint8_t *groups;
 	uint32_t meta, next;
 	struct quire_vm *vm;
 
@@ -116,9 +122,12 @@ enum quire_status quire_vm_open(struct quire_vm **out, const struct quire_port *
 	};
 	qr_lock_init(&vm->turn, port);
 	qr_lock_init(&vm->inner, port);
-	init_work(vm, next + frames_of(sizeof(*vm)));
+	next += frames_of(sizeof(*vm));
+	groups = carve(vm, &next, group_frames(port->nr_frames));
+	memset((void *)groups, 1, (port->nr_frames >> QUIRE_GROUP_SHIFT) + 1);
+	init_work(vm, next);
 	qr_lock(&vm->inner);
-	qr_zone_init(&vm->zone, port, vm->stats, meta);
+	qr_zone_init_grouped(&vm->zone, port, vm->stats, meta, groups);
 	qr_swap_init(&vm->swap, &vm->zone, &vm->inner,
 		     config->swap == QUIRE_SWAP_NONE ? NULL : config->codec,
 		     config->swap == QUIRE_SWAP_FILE);

@@ -5,7 +5,7 @@
 
 bool qr_vm_take(struct quire_vm *vm, quire_pfn *out)
 {
-	return qr_zone_alloc(&vm->zone, QUIRE_FRAME_MAPPED, 0, out);
+	return qr_zone_alloc(&vm->zone, QUIRE_FRAME_MAPPED, QUIRE_ALLOC_MOVABLE, out);
 }
 
 void qr_vm_put(struct quire_vm *vm, quire_pfn pfn)

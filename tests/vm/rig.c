@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* rig.c - opening, checking and closing of a computer under test. */
-#include "tests/vm/rig.h"
+#include "tests/vm/rig_fail.h"
 
 #include "ports/codec/lz4.h"
 
@@ -8,8 +8,6 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
-
-struct quire_fault rig_fault;
 
 void rig_open(struct rig *rig, struct qr_computer_config config)
 {
@@ -22,6 +20,7 @@ void rig_open(struct rig *rig, struct qr_computer_config config)
 	rig->vm = qr_computer_vm(rig->computer);
 	quire_vm_figures(rig->vm, &figures);
 	rig->frames_free = figures.free;
+	rig_arm(rig);
 }
 
 void rig_validate(struct rig *rig)
@@ -39,6 +38,10 @@ void rig_close(struct rig *rig)
 {
 	struct quire_vm_figures figures;
 
+	(void)rig_has_failed(rig);
+	rig->vm->zone.fail_in = 0;
+	(void)quire_vm_set_hugetlb(rig->vm, QUIRE_HUGE_2M, 0);
+	(void)quire_vm_set_hugetlb(rig->vm, QUIRE_HUGE_1G, 0);
 	rig_validate(rig);
 	quire_vm_figures(rig->vm, &figures);
 	assert_int_equal(figures.spaces, 0);
@@ -65,20 +68,6 @@ struct quire_mm *rig_mm(struct rig *rig)
 	struct quire_mm_config config = rig_mm_config();
 	struct quire_mm *mm;
 
-	assert_int_equal(quire_mm_create(rig->vm, &config, &mm), QUIRE_OK);
+	assert_int_equal(rig_create(rig, &config, &mm), QUIRE_OK);
 	return mm;
-}
-
-enum quire_status rig_store(struct rig *rig, struct quire_mm *mm, uint64_t va,
-			    uint64_t value)
-{
-	qr_computer_switch(rig->computer, 0, mm);
-	return qr_computer_store(rig->computer, 0, va, &value, sizeof(value), &rig_fault);
-}
-
-enum quire_status rig_load(struct rig *rig, struct quire_mm *mm, uint64_t va,
-			   uint64_t *value)
-{
-	qr_computer_switch(rig->computer, 0, mm);
-	return qr_computer_load(rig->computer, 0, va, value, sizeof(*value), &rig_fault);
 }

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* rig_call.c - the core's calls, made again after an allocation of theirs failed. */
+#include "tests/vm/rig_fail.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum kind {
+	CREATE,
+	MAP,
+	UNMAP,
+	PROTECT,
+	REMAP,
+	ADVISE,
+	LOCK,
+	FORK,
+	EXEC,
+	BRK,
+	ACCESS,
+};
+
+struct call {
+	enum kind kind;
+	struct quire_mm *mm;
+	uint64_t start, bytes, new_bytes, target;
+	uint32_t prot, flags, cpu;
+	const struct quire_mm_config *config;
+	uint64_t *out;
+	struct quire_mm **mm_out;
+	void *buf;
+};
+
+struct quire_fault rig_fault;
+
+static enum quire_status access_bytes(struct rig *rig, const struct call *c)
+{
+	uint32_t bytes = (uint32_t)c->bytes;
+
+	if (c->flags == QUIRE_WRITE)
+		return qr_computer_store(rig->computer, c->cpu, c->start, c->buf, bytes,
+					 &rig_fault);
+	if (c->flags == QUIRE_READ)
+		return qr_computer_load(rig->computer, c->cpu, c->start, c->buf, bytes,
+					&rig_fault);
+	return qr_computer_fetch(rig->computer, c->cpu, c->start, &rig_fault);
+}
+
+static enum quire_status perform(struct rig *rig, const struct call *c)
+{
+	switch (c->kind) {
+	case CREATE:
+		return quire_mm_create(rig->vm, c->config, c->mm_out);
+	case MAP:
+		return quire_mm_map(c->mm, c->start, c->bytes, c->prot, c->flags, c->out);
+	case UNMAP:
+		return quire_mm_unmap(c->mm, c->start, c->bytes);
+	case PROTECT:
+		return quire_mm_protect(c->mm, c->start, c->bytes, c->prot);
+	case REMAP:
+		return quire_mm_remap(c->mm, c->start, c->bytes, c->new_bytes, c->flags,
+				      c->target, c->out);
+	case ADVISE:
+		return quire_mm_advise(c->mm, c->start, c->bytes,
+				       (enum quire_mm_advice)c->flags);
+	case LOCK:
+		return quire_mm_lock(c->mm, c->start, c->bytes, c->flags);
+	case FORK:
+		return quire_mm_fork(c->mm, c->mm_out);
+	case EXEC:
+		return quire_mm_exec(c->mm, c->config);
+	case BRK:
+		*c->out = quire_mm_brk(c->mm, c->start);
+		return *c->out == c->start ? QUIRE_OK : QUIRE_NO_MEMORY;
+	case ACCESS:
+		return access_bytes(rig, c);
+	}
+	return QUIRE_INVALID;
+}
+
+/* Linux does these area by area, marks before it brings pages in, or clears the target
+ * before it moves; a stack grows before its page comes: what was done when memory ran out stays done. */
+static bool may_be_half_done(const struct call *c)
+{
+	if (c->kind == ACCESS)
+		return rig_fault.grew_stack;
+	return c->kind == PROTECT || c->kind == ADVISE || c->kind == LOCK ||
+	       (c->kind == REMAP && (c->flags & QUIRE_REMAP_FIXED) != 0);
+}
+
+/* What is left of a move of several areas: those that have gone are gone. */
+static struct call rest_of(const struct call *c)
+{
+	struct call rest = *c;
+	struct quire_mm_area area;
+
+	if (c->kind != REMAP || (c->flags & QUIRE_REMAP_FIXED) == 0 ||
+	    !quire_mm_area_next(c->mm, c->start, &area) ||
+	    area.range.start.a <= c->start || area.range.start.a >= c->start + c->bytes)
+		return rest;
+	rest.start = area.range.start.a;
+	rest.target += rest.start - c->start;
+	rest.bytes -= rest.start - c->start;
+	rest.new_bytes -= rest.start - c->start;
+	return rest;
+}
+
+static enum quire_status make(struct rig *rig, const struct call *c)
+{
+	struct rig_state *before;
+	enum quire_status status;
+	struct call rest;
+
+	if (!rig->is_armed)
+		return perform(rig, c);
+	before = rig_state_of(rig, c->mm);
+	status = perform(rig, c);
+	if (rig_has_failed(rig) && status == QUIRE_NO_MEMORY) {
+		if (c->kind == ACCESS)
+			assert_int_equal(rig_fault.kind, QUIRE_FAULT_OOM);
+		rig_validate(rig);
+		rig_expect_state(rig, c->mm, before, may_be_half_done(c));
+		rest = rest_of(c);
+		status = perform(rig, &rest);
+	}
+	free(before);
+	return status;
+}
+
+enum quire_status rig_create(struct rig *rig, const struct quire_mm_config *config,
+			     struct quire_mm **out)
+{
+	return make(rig, &(struct call){CREATE, .config = config, .mm_out = out});
+}
+
+enum quire_status rig_map(struct rig *rig, struct quire_mm *mm, uint64_t start,
+			  uint64_t bytes, uint32_t prot, uint32_t flags, uint64_t *out)
+{
+	return make(rig,
+		    &(struct call){MAP, mm, start, bytes, 0, 0, prot, flags, .out = out});
+}
+
+enum quire_status rig_unmap(struct rig *rig, struct quire_mm *mm, uint64_t start,
+			    uint64_t bytes)
+{
+	return make(rig, &(struct call){UNMAP, mm, .start = start, .bytes = bytes});
+}
+
+enum quire_status rig_protect(struct rig *rig, struct quire_mm *mm, uint64_t start,
+			      uint64_t bytes, uint32_t prot)
+{
+	return make(rig, &(struct call){PROTECT, mm, start, bytes, .prot = prot});
+}
+
+enum quire_status rig_remap(struct rig *rig, struct quire_mm *mm, uint64_t start,
+			    uint64_t old_bytes, uint64_t new_bytes, uint32_t flags,
+			    uint64_t target, uint64_t *out)
+{
+	return make(rig, &(struct call){REMAP, mm, start, old_bytes, new_bytes, target, 0,
+					flags, .out = out});
+}
+
+enum quire_status rig_advise(struct rig *rig, struct quire_mm *mm, uint64_t start,
+			     uint64_t bytes, enum quire_mm_advice advice)
+{
+	return make(rig, &(struct call){ADVISE, mm, start, bytes, .flags = advice});
+}
+
+enum quire_status rig_lock(struct rig *rig, struct quire_mm *mm, uint64_t start,
+			   uint64_t bytes, uint32_t flags)
+{
+	return make(rig, &(struct call){LOCK, mm, start, bytes, .flags = flags});
+}
+
+enum quire_status rig_fork(struct rig *rig, struct quire_mm *mm, struct quire_mm **out)
+{
+	return make(rig, &(struct call){FORK, mm, .mm_out = out});
+}
+
+enum quire_status rig_exec(struct rig *rig, struct quire_mm *mm,
+			   const struct quire_mm_config *config)
+{
+	return make(rig, &(struct call){EXEC, mm, .config = config});
+}
+
+uint64_t rig_brk(struct rig *rig, struct quire_mm *mm, uint64_t want)
+{
+	uint64_t at = 0;
+
+	(void)make(rig, &(struct call){BRK, mm, want, .out = &at});
+	return at;
+}
+
+enum quire_status rig_access(struct rig *rig, uint32_t cpu, uint64_t va, void *buf,
+			     uint32_t bytes, uint32_t access)
+{
+	return make(rig, &(struct call){ACCESS, NULL, va, bytes, .flags = access,
+					.cpu = cpu, .buf = buf});
+}
+
+enum quire_status rig_store(struct rig *rig, struct quire_mm *mm, uint64_t va,
+			    uint64_t value)
+{
+	qr_computer_switch(rig->computer, 0, mm);
+	return make(rig, &(struct call){ACCESS, mm, va, 8, .flags = QUIRE_WRITE,
+					.buf = &value});
+}
+
+enum quire_status rig_load(struct rig *rig, struct quire_mm *mm, uint64_t va,
+			   uint64_t *value)
+{
+	qr_computer_switch(rig->computer, 0, mm);
+	return make(rig,
+		    &(struct call){ACCESS, mm, va, 8, .flags = QUIRE_READ, .buf = value});
+}
