@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - nanoseconds of taking and freeing frames.
  *
- *     build/bench/frames [--json] [--quick]
+ *     build/bench/frames [--json] [--quick] [PART...]
  *
+ * Parts are list, locked, churn, threads, sizes, systems; all by default.
  * Each row is measured several times; the least is what the code takes, the median what it
  * takes on a machine that does other things too.  Targets are for the least: what else
  * the machine does is not the code's.  "Locked" is a zone behind its lock without CPUs'
@@ -464,26 +465,47 @@ static void print_json(void)
 	printf("\n]\n");
 }
 
+static const struct {
+	const char *name;
+	void (*run)(void);
+} parts[] = {
+	{"list", bench_list},	    {"locked", bench_locked}, {"churn", bench_churn},
+	{"threads", bench_threads}, {"sizes", bench_sizes},   {"systems", bench_systems},
+};
+#define NR_PARTS (sizeof(parts) / sizeof(parts[0]))
+
+/* The number of the part, or NR_PARTS. */
+static size_t part_of(const char *name)
+{
+	size_t i = 0;
+
+	while (i < NR_PARTS && strcmp(parts[i].name, name) != 0)
+		i++;
+	return i;
+}
+
 int main(int argc, char **argv)
 {
-	bool json = false;
+	bool json = false, is_all = true, is_wanted[NR_PARTS] = {false};
 
 	for (int i = 1; i < argc; i++) {
+		size_t part = part_of(argv[i]);
+
 		if (strcmp(argv[i], "--json") == 0) {
 			json = true;
 		} else if (strcmp(argv[i], "--quick") == 0) {
 			rounds = 3;
+		} else if (part < NR_PARTS) {
+			is_wanted[part] = true;
+			is_all = false;
 		} else {
-			fprintf(stderr, "usage: frames [--json] [--quick]\n");
+			fprintf(stderr, "usage: frames [--json] [--quick] [PART...]\n");
 			return 125;
 		}
 	}
-	bench_list();
-	bench_locked();
-	bench_churn();
-	bench_threads();
-	bench_sizes();
-	bench_systems();
+	for (size_t i = 0; i < NR_PARTS; i++)
+		if (is_all || is_wanted[i])
+			parts[i].run();
 	for (int i = 0; i < nr_rows; i++)
 		qsort(rows[i].ns, (size_t)rows[i].nr, sizeof(rows[i].ns[0]), compare);
 	if (json)

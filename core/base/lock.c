@@ -6,8 +6,6 @@
 
 #include <limits.h>
 
-enum { FREE, HELD, CONTENDED };
-
 /* About the time of the longest common critical section; a sleep costs more. */
 #define SPIN_TURNS 100
 
@@ -18,44 +16,37 @@ static void relax(void)
 #endif
 }
 
-static bool try_lock(struct quire_lock *lock)
-{
-	uint32_t word = FREE;
-
-	return atomic_compare_exchange_strong_explicit(
-		&lock->word, &word, HELD, memory_order_acquire, memory_order_relaxed);
-}
-
 void qr_lock_init(struct quire_lock *lock, const struct quire_port *port)
 {
-	atomic_init(&lock->word, FREE);
+	atomic_init(&lock->word, QUIRE_LOCK_FREE);
 	lock->port = port;
 }
 
-void qr_lock(struct quire_lock *lock)
+void qr_lock_slowly(struct quire_lock *lock)
 {
 	for (int i = 0; i < SPIN_TURNS; i++) {
-		if (try_lock(lock))
+		if (!qr_lock_is_held(lock) && qr_lock_try(lock))
 			return;
 		relax();
 	}
-	while (atomic_exchange_explicit(&lock->word, CONTENDED, memory_order_acquire) !=
-	       FREE)
-		lock->port->wait(lock->port->ctx, &lock->word, CONTENDED);
+	while (atomic_exchange_explicit(&lock->word, QUIRE_LOCK_CONTENDED,
+					memory_order_acquire) != QUIRE_LOCK_FREE)
+		lock->port->wait(lock->port->ctx, &lock->word, QUIRE_LOCK_CONTENDED);
 }
 
 void qr_unlock(struct quire_lock *lock)
 {
-	uint32_t was = atomic_exchange_explicit(&lock->word, FREE, memory_order_release);
+	uint32_t was = atomic_exchange_explicit(&lock->word, QUIRE_LOCK_FREE,
+						memory_order_release);
 
-	QUIRE_ASSERT(was != FREE);
-	if (was == CONTENDED)
+	QUIRE_ASSERT(was != QUIRE_LOCK_FREE);
+	if (was == QUIRE_LOCK_CONTENDED)
 		lock->port->notify(lock->port->ctx, &lock->word, 1);
 }
 
 bool qr_lock_is_held(const struct quire_lock *lock)
 {
-	return atomic_load_explicit(&lock->word, memory_order_relaxed) != FREE;
+	return atomic_load_explicit(&lock->word, memory_order_relaxed) != QUIRE_LOCK_FREE;
 }
 
 void qr_event_wait(struct quire_event *event, struct quire_lock *lock)

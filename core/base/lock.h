@@ -13,6 +13,8 @@
 
 #include <stdatomic.h>
 
+enum { QUIRE_LOCK_FREE, QUIRE_LOCK_HELD, QUIRE_LOCK_CONTENDED };
+
 struct quire_lock {
 	_Atomic uint32_t word;
 	const struct quire_port *port;
@@ -24,7 +26,25 @@ struct quire_event {
 };
 
 void qr_lock_init(struct quire_lock *lock, const struct quire_port *port);
-void qr_lock(struct quire_lock *lock);
+
+/* Takes it where nobody holds it. */
+static inline bool qr_lock_try(struct quire_lock *lock)
+{
+	uint32_t word = QUIRE_LOCK_FREE;
+
+	return atomic_compare_exchange_strong_explicit(
+		&lock->word, &word, QUIRE_LOCK_HELD, memory_order_acquire,
+		memory_order_relaxed);
+}
+
+/* Waits for it. */
+void qr_lock_slowly(struct quire_lock *lock);
+static inline void qr_lock(struct quire_lock *lock)
+{
+	if (!qr_lock_try(lock))
+		qr_lock_slowly(lock);
+}
+
 void qr_unlock(struct quire_lock *lock);
 bool qr_lock_is_held(const struct quire_lock *lock);
 

@@ -2,7 +2,8 @@
 /* object.h - memory that several areas show: pages by their place in it.
  *
  * Model.  An object is a radix tree from page numbers to frames or swap slots, kept in
- * tables of the same format as a processor's.  It lives as long as an area shows it.
+ * tables of the same format as a processor's.  It lives as long as an area shows it; that
+ * of a file (cache.h) as long as the file.
  *
  * Invariants.
  *   O1  an entry that is present names a MAPPED frame whose owner is this object and
@@ -23,7 +24,9 @@ struct quire_object {
 	uint64_t nr_resident, nr_swapped;
 	uint32_t nr_areas;   /* that show it */
 	uint32_t huge_marks; /* of areas with HUGETLB: theirs; else 0 */
+	uint32_t file;	     /* whose pages they are, 0: shared memory without a name */
 	bool is_charged;     /* its length is in Committed_AS */
+	bool has_store; /* of the file: its pages are clean or dirty, and never in swap */
 };
 
 /* NULL where a record or a frame is lacking; nr_areas is 0. */

@@ -29,6 +29,17 @@ static uint32_t parent(const struct quire_buddy *buddy, uint32_t order, uint32_t
 	return order + 1;
 }
 
+/* The block that is split next is the first of that list.  Its upper half gets a record
+ * then, far from all others where it is large: the line is on its way until then. */
+static inline void foresee_split(const struct quire_buddy *buddy, uint32_t group,
+				 uint32_t order)
+{
+	uint32_t n = buddy->heads[group][order];
+
+	if (n != QUIRE_NO_FRAME)
+		__builtin_prefetch(&buddy->frames[n + (1u << (order - 1))], 1);
+}
+
 static bool alloc(struct quire_buddy *buddy, uint32_t order, uint32_t group,
 		  quire_pfn *out)
 {
@@ -43,6 +54,8 @@ static bool alloc(struct quire_buddy *buddy, uint32_t order, uint32_t group,
 			return false;
 		k = buddy->frames[n].order;
 	}
+	if (k > order)
+		foresee_split(buddy, group, k);
 	while (k > order) {
 		k--;
 		qr_list_push(buddy, n + (1u << k), k, 0);

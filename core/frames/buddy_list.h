@@ -58,8 +58,8 @@ static inline void qr_list_push(struct quire_buddy *buddy, uint32_t n, uint32_t 
 	uint32_t group = qr_group_of(buddy, n);
 	uint32_t next = buddy->heads[group][order];
 
-	qr_frame_set_head(frame, qr_head_of(QUIRE_FRAME_FREE, order, tag));
-	frame->group = (uint16_t)group;
+	/* The group lies above the head. */
+	qr_frame_set_state(frame, qr_head_of(QUIRE_FRAME_FREE, order, tag) | group << 16);
 	frame->next = next;
 	frame->prev = QUIRE_NO_FRAME;
 	if (next != QUIRE_NO_FRAME)
@@ -74,20 +74,21 @@ static inline void qr_list_remove(struct quire_buddy *buddy, uint32_t n, uint32_
 {
 	struct quire_frame *frame = &buddy->frames[n];
 	uint32_t group = frame->group;
+	uint32_t next = frame->next, prev = frame->prev;
 
-	if (frame->next != QUIRE_NO_FRAME)
-		buddy->frames[frame->next].prev = frame->prev;
-	if (frame->prev != QUIRE_NO_FRAME) {
-		buddy->frames[frame->prev].next = frame->next;
+	if (next != QUIRE_NO_FRAME)
+		buddy->frames[next].prev = prev;
+	if (prev != QUIRE_NO_FRAME) {
+		buddy->frames[prev].next = next;
 	} else {
-		buddy->heads[group][order] = frame->next;
-		if (frame->next == QUIRE_NO_FRAME)
+		buddy->heads[group][order] = next;
+		if (next == QUIRE_NO_FRAME)
 			buddy->filled[group] &= ~(1ull << order);
 	}
 	qr_frame_set_use(frame, QUIRE_FRAME_TAIL);
 }
 
-/* The first block of a list that is not empty, off it; otherwise as qr_list_remove(). */
+/* The first block of a list that is not empty, off it; its record is the caller's to write. */
 static inline uint32_t qr_list_pop(struct quire_buddy *buddy, uint32_t group,
 				   uint32_t order)
 {
@@ -99,7 +100,6 @@ static inline uint32_t qr_list_pop(struct quire_buddy *buddy, uint32_t group,
 		buddy->frames[next].prev = QUIRE_NO_FRAME;
 	else
 		buddy->filled[group] &= ~(1ull << order);
-	qr_frame_set_use(&buddy->frames[n], QUIRE_FRAME_TAIL);
 	return n;
 }
 

@@ -26,18 +26,27 @@
 struct quire_frame {
 	union {
 		struct {
-			uint16_t use : 4;   /* enum quire_frame_use */
-			uint16_t order : 6; /* of the block it heads, free or taken */
-			uint16_t tag : 6;   /* its place among its buddies */
+			union {
+				struct {
+					uint16_t use : 4;   /* enum quire_frame_use */
+					uint16_t order : 6; /* of the block it heads */
+					uint16_t
+						tag : 6; /* its place among its buddies */
+				};
+				_Atomic uint16_t head; /* the three: qr_frame_peek() */
+			};
+			union {
+				/* TABLE: entries in use, for page tables */
+				uint16_t nr_entries;
+				uint16_t group; /* FREE: whose list it is on */
+				/* Handed out: references beyond the first. */
+				_Atomic uint16_t refs;
+			};
+			/* MAPPED: the good copy's slot, or 0; SLAB: its own */
+			uint32_t slot;
 		};
-		_Atomic uint16_t head; /* the three: see qr_frame_peek() */
+		_Atomic uint64_t state; /* all of these, from head upwards */
 	};
-	union {
-		uint16_t nr_entries;   /* TABLE: entries in use, for page tables */
-		uint16_t group;	       /* FREE: whose list it is on */
-		_Atomic uint16_t refs; /* handed out: references beyond the first */
-	};
-	uint32_t slot; /* MAPPED: the good copy's slot, or 0; SLAB: its own */
 	union {
 		struct {
 			uint32_t next, prev; /* FREE, WARM: neighbours on the list */
@@ -78,6 +87,18 @@ static inline void qr_frame_set_head(struct quire_frame *frame, uint32_t head)
 	atomic_store_explicit(&frame->head, (uint16_t)head, memory_order_relaxed);
 }
 
+/* Writes the head and clears what lies beside it, at once. */
+static inline void qr_frame_set_state(struct quire_frame *frame, uint64_t state)
+{
+	atomic_store_explicit(&frame->state, state, memory_order_relaxed);
+}
+
+/* The head, and above it references or entries. */
+static inline uint32_t qr_frame_state(const struct quire_frame *frame)
+{
+	return (uint32_t)atomic_load_explicit(&frame->state, memory_order_relaxed);
+}
+
 /* A block's head. */
 static inline uint32_t qr_head_of(uint32_t use, uint32_t order, uint32_t tag)
 {
@@ -89,17 +110,34 @@ static inline uint32_t qr_head_order(uint32_t head)
 	return (head & QUIRE_HEAD_ORDER) >> 4;
 }
 
+/* The head of the same block with another use. */
+static inline uint32_t qr_head_with_use(uint32_t head, uint32_t use)
+{
+	return (head & ~QUIRE_HEAD_USE) | use;
+}
+
 /* Changes the use alone. */
 static inline void qr_frame_set_use(struct quire_frame *frame, uint32_t use)
 {
-	qr_frame_set_head(frame, (qr_frame_head(frame) & ~QUIRE_HEAD_USE) | use);
+	qr_frame_set_head(frame, qr_head_with_use(qr_frame_head(frame), use));
+}
+
+/* The block, whose head this is, has the use from now on, and nothing is known of it. */
+static inline void qr_frame_hand_out(struct quire_frame *frame, uint32_t head,
+				     uint32_t use)
+{
+	qr_frame_set_state(frame, qr_head_with_use(head, use));
+	frame->owner = 0;
+}
+
+static inline bool qr_use_is_handed_out(uint32_t use)
+{
+	return use - QUIRE_FRAME_TABLE <= QUIRE_FRAME_SLAB - QUIRE_FRAME_TABLE;
 }
 
 static inline bool qr_frame_is_handed_out(const struct quire_frame *frame)
 {
-	uint32_t use = qr_frame_head(frame) & QUIRE_HEAD_USE;
-
-	return use >= QUIRE_FRAME_TABLE && use <= QUIRE_FRAME_SLAB;
+	return qr_use_is_handed_out(qr_frame_head(frame) & QUIRE_HEAD_USE);
 }
 
 #endif

@@ -8,15 +8,20 @@
 /* How far down an attempt may take a zone. */
 enum mark { MARK_LOW, MARK_MIN, MARK_HALF, MARK_NONE };
 
+static uint32_t keep_of(const struct quire_zone *zone, enum mark mark)
+{
+	if (mark == MARK_LOW)
+		return zone->low;
+	return mark == MARK_MIN ? zone->min : zone->min / 2;
+}
+
 static bool is_above(const struct quire_locked_zone *z, enum mark mark, uint32_t wanted,
 		     uint32_t nr)
 {
-	const struct quire_zone *zone = &z->zone;
-	const uint32_t keeps[] = {zone->low, zone->min, zone->min / 2, 0};
-	uint64_t keep = keeps[mark];
+	uint64_t keep = 0;
 
 	if (mark != MARK_NONE)
-		keep += z->reserve[wanted];
+		keep = (uint64_t)keep_of(&z->zone, mark) + z->reserve[wanted];
 	return qr_zone_free_frames(&z->zone) >= keep + nr;
 }
 
@@ -33,12 +38,13 @@ static enum quire_zone_kind highest_zone(const struct quire_frames *f, uint32_t 
 static uint32_t run_length(const uint32_t *frames, uint32_t nr)
 {
 	uint32_t step = nr > 1 ? frames[1] - frames[0] : 0;
-	uint32_t length = 1;
+	uint32_t next = frames[0];
+	uint32_t length = 0;
 
 	if (step != 1 && step != UINT32_MAX)
 		return 1;
-	while (length < nr && frames[length] - frames[length - 1] == step)
-		length++;
+	for (; length < nr && frames[length] == next; length++)
+		next += step;
 	return length;
 }
 
@@ -50,8 +56,8 @@ static void free_neighbours(struct quire_buddy *buddy, uint32_t first, uint32_t 
 		for (order = 0; order < QUIRE_ORDER_MAX && (first >> order & 1) == 0 &&
 				end - first >= 2u << order;)
 			order++;
-		for (uint32_t i = 1; i < 1u << order; i++)
-			qr_frame_set_head(&buddy->frames[first + i], QUIRE_FRAME_TAIL);
+		for (uint32_t n = first + (1u << order); --n > first;)
+			qr_frame_set_head(&buddy->frames[n], QUIRE_FRAME_TAIL);
 		qr_frame_set_head(&buddy->frames[first],
 				  qr_head_of(QUIRE_FRAME_CACHED, order, 0));
 		qr_buddy_free(buddy, (quire_pfn){first});
@@ -80,7 +86,6 @@ void qr_frames_flush(struct quire_frames *f, enum quire_zone_kind kind,
 	}
 	memmove(frames, frames + nr, (length - nr) * sizeof(frames[0]));
 	atomic_store_explicit(&list->nr, length - nr, memory_order_relaxed);
-	zone->counts[QUIRE_FRAME_FREE] = zone->buddy.nr_free;
 }
 
 void qr_frames_drain_cpu(struct quire_frames *f, struct quire_cpu *cpu)
@@ -132,8 +137,44 @@ static uint32_t log2_of(uint32_t n)
 	return 31u - (uint32_t)__builtin_clz(n);
 }
 
-/* Single frames for a list.  The smallest free blocks go first; of larger ones only as much
- * is split off as is wanted, all of it at once. */
+/* The records of the frames that the next batch will be are on their way until then. */
+static void foresee_batch(const struct quire_buddy *buddy, uint32_t group)
+{
+	uint32_t order = qr_list_find(buddy, group, 0);
+	uint32_t per_line = 64 / sizeof(struct quire_frame);
+	const struct quire_frame *first;
+
+	if (order < QUIRE_LIST_BATCH_ORDER || order == QUIRE_NO_ORDER)
+		return;
+	first = &buddy->frames[buddy->heads[group][order]];
+	for (uint32_t i = 0; i < QUIRE_LIST_BATCH; i += per_line)
+		__builtin_prefetch(first + i, 1);
+}
+
+/* Each frame of a block, whose records start at first, is on a list from now on.  The list
+ * names them downwards, since the last of it is taken first. */
+static void put_on_list(struct quire_frame *first, uint32_t size, uint32_t n,
+			uint32_t *frames)
+{
+	const struct quire_frame *end = first + size;
+
+	n += size;
+	if (size == 1) {
+		/* A frame of an uneven system may have an order, and a tag. */
+		qr_frame_set_use(first, QUIRE_FRAME_CACHED);
+		*frames = n - 1;
+		return;
+	}
+	do {
+		qr_frame_set_head(first++, QUIRE_FRAME_CACHED);
+		*frames++ = --n;
+	} while (first != end);
+}
+
+/* Single frames for a list, at most nr.  The smallest free blocks go first, and each is
+ * split into frames at once.  One that is larger than what is left to take is only cut when
+ * nothing is taken yet: batches then stay whole blocks, and two of them in turn are more
+ * than nr. */
 static uint32_t take_batch(struct quire_zone *zone, uint32_t group, uint32_t nr,
 			   uint32_t *frames)
 {
@@ -149,21 +190,15 @@ static uint32_t take_batch(struct quire_zone *zone, uint32_t group, uint32_t nr,
 			uint32_t most = log2_of(nr - taken);
 
 			order = qr_list_find(buddy, group, 0);
+			if (order > most && taken > 0)
+				break;
 			order = order < most ? order : most;
 			size = 1u << order;
 		}
 		if (!qr_buddy_alloc(buddy, order, group, &pfn))
 			break;
-		for (uint32_t i = 0; i < size; i++) {
-			struct quire_frame *frame = &buddy->frames[pfn.n + i];
-
-			if (size > 1)
-				qr_frame_set_head(frame, QUIRE_FRAME_CACHED);
-			else
-				qr_frame_set_use(frame, QUIRE_FRAME_CACHED);
-			/* Downwards, since the last of a list is taken first. */
-			frames[taken + i] = pfn.n + zone->base + (size - 1 - i);
-		}
+		put_on_list(&buddy->frames[pfn.n], size, pfn.n + zone->base,
+			    frames + taken);
 		taken += size;
 	}
 	return taken;
@@ -178,8 +213,9 @@ static void refill(struct quire_frames *f, struct quire_cpu *cpu,
 	uint32_t length = atomic_load_explicit(&list->nr, memory_order_relaxed);
 
 	length += take_batch(zone, group, nr, &list->frames[length]);
+	if (zone->buddy.ops == &qr_buddy_binary)
+		foresee_batch(&zone->buddy, group);
 	atomic_store_explicit(&list->nr, length, memory_order_relaxed);
-	zone->counts[QUIRE_FRAME_FREE] = zone->buddy.nr_free;
 }
 
 /* What is asked for. */
@@ -206,10 +242,7 @@ static bool pop(struct quire_frames *f, struct quire_cpu *cpu, enum quire_zone_k
 	if (frame->use != QUIRE_FRAME_CACHED)
 		qr_frames_misuse(f, (quire_pfn){n}, "a free frame's record was changed",
 				 0);
-	qr_frame_set_use(frame, r->use);
-	frame->nr_entries = 0;
-	frame->slot = 0;
-	frame->owner = 0;
+	qr_frame_hand_out(frame, qr_frame_head(frame), r->use);
 	qr_count(&cpu->counts[kind][r->use], 1);
 	*out = (quire_pfn){n};
 	return true;
@@ -318,7 +351,7 @@ static __attribute__((noinline)) bool alloc_any(struct quire_frames *f, uint32_t
 	quire_pfn pfn;
 
 	QUIRE_ASSERT(cpu < f->nr_cpus && order <= QUIRE_ORDER_MAX);
-	QUIRE_ASSERT(use >= QUIRE_FRAME_TABLE && use <= QUIRE_FRAME_SLAB);
+	QUIRE_ASSERT(qr_use_is_handed_out(use));
 	if (f->is_checked && fails_on_command(f))
 		return false;
 	answer_drain(f, own);
@@ -337,44 +370,49 @@ static __attribute__((noinline)) bool alloc_any(struct quire_frames *f, uint32_t
 /* What is_quick() leaves to say: a frame of NORMAL, from a list that has one, with a
  * record as it should be.  Anything else goes the other way, which looks again. */
 static inline bool pop_quickly(struct quire_frames *f, struct quire_cpu *cpu,
-			       uint32_t group, enum quire_frame_use use, quire_pfn *out)
+			       struct quire_list *list, enum quire_frame_use use,
+			       quire_pfn *out)
 {
-	struct quire_list *list = &cpu->lists[QUIRE_ZONE_NORMAL][group];
 	uint32_t length = atomic_load_explicit(&list->nr, memory_order_relaxed);
 	struct quire_frame *frame;
-	uint32_t n;
+	uint32_t n, head;
 
-	if (length == 0)
+	if (__builtin_expect(length == 0, false))
 		return false;
 	n = list->frames[length - 1];
 	frame = &f->frames[n];
+	head = qr_frame_head(frame);
 	/* Of order 0, and without a tag. */
-	if (qr_frame_head(frame) != QUIRE_FRAME_CACHED)
+	if (__builtin_expect(head != QUIRE_FRAME_CACHED, false))
 		return false;
 	atomic_store_explicit(&list->nr, length - 1, memory_order_relaxed);
-	qr_frame_set_head(frame, use);
-	frame->nr_entries = 0;
-	frame->slot = 0;
-	frame->owner = 0;
+	qr_frame_hand_out(frame, head, use);
 	qr_count(&cpu->counts[QUIRE_ZONE_NORMAL][use], 1);
 	*out = (quire_pfn){n};
 	return true;
 }
 
 /* A single frame, and nothing is asked of this CPU but to use its lists. */
-static inline bool is_quick(const struct quire_frames *f, uint32_t cpu, uint32_t order)
+static inline bool is_quick(const struct quire_cpu *cpu, uint32_t order)
 {
-	return order == 0 && cpu < f->nr_cpus &&
-	       atomic_load_explicit(&f->cpus[cpu].attention, memory_order_relaxed) == 0;
+	return (order | atomic_load_explicit(&cpu->attention, memory_order_relaxed)) == 0;
 }
 
 bool quire_frames_alloc(struct quire_frames *f, uint32_t cpu, enum quire_frame_use use,
 			uint32_t order, uint32_t flags, quire_pfn *out)
 {
-	if (is_quick(f, cpu, order) && (flags & ~QUIRE_ALLOC_MOVABLE) == 0 &&
-	    use >= QUIRE_FRAME_TABLE && use <= QUIRE_FRAME_SLAB &&
-	    pop_quickly(f, &f->cpus[cpu], f->group && flags != 0 ? 1 : 0, use, out))
-		return true;
+	struct quire_cpu *own = &f->cpus[cpu];
+	uint32_t unusual = order | (flags & ~QUIRE_ALLOC_MOVABLE);
+
+	if (__builtin_expect(cpu < f->nr_cpus && is_quick(own, unusual) &&
+				     qr_use_is_handed_out(use),
+			     true)) {
+		struct quire_list *lists = own->lists[QUIRE_ZONE_NORMAL];
+		struct quire_list *list = f->group && flags != 0 ? &lists[1] : &lists[0];
+
+		if (__builtin_expect(pop_quickly(f, own, list, use, out), true))
+			return true;
+	}
 	return alloc_any(f, cpu, use, order, flags,
 			 (uint64_t)(uintptr_t)__builtin_return_address(0), out);
 }
@@ -396,6 +434,20 @@ static inline struct quire_list *list_of(const struct quire_frames *f,
 	return &cpu->lists[kind][f->group ? qr_frames_group_of(&f->zones[kind], n) : 0];
 }
 
+/* How many of a full list's frames to give to the zone: a batch, or less where that would
+ * cut neighbours apart that merge into a block. */
+static uint32_t batch_of(const struct quire_list *list)
+{
+	uint32_t next = list->frames[QUIRE_LIST_BATCH];
+	uint32_t step = next - list->frames[QUIRE_LIST_BATCH - 1];
+
+	if (step == 1)
+		return QUIRE_LIST_BATCH - next % QUIRE_LIST_BATCH;
+	if (step == UINT32_MAX)
+		return QUIRE_LIST_BATCH - ~next % QUIRE_LIST_BATCH;
+	return QUIRE_LIST_BATCH;
+}
+
 /* To the CPU's list; a full one gives a batch to the zone first. */
 static void push(struct quire_frames *f, struct quire_cpu *cpu, quire_pfn pfn)
 {
@@ -406,10 +458,12 @@ static void push(struct quire_frames *f, struct quire_cpu *cpu, quire_pfn pfn)
 	uint32_t length = atomic_load_explicit(&list->nr, memory_order_relaxed);
 
 	if (length == QUIRE_LIST_HIGH) {
+		uint32_t nr = batch_of(list);
+
 		qr_lock(&z->lock);
-		qr_frames_flush(f, kind, list, QUIRE_LIST_BATCH);
+		qr_frames_flush(f, kind, list, nr);
 		qr_unlock(&z->lock);
-		length -= QUIRE_LIST_BATCH;
+		length -= nr;
 	}
 	qr_count(&cpu->counts[kind][frame->use], UINT32_MAX);
 	qr_frame_set_use(frame, QUIRE_FRAME_CACHED);
@@ -470,33 +524,41 @@ static __attribute__((noinline)) void free_any(struct quire_frames *f, uint32_t 
 		free_block(f, pfn, order);
 }
 
-/* In use, of order 0, without a tag, and with no other users. */
-static inline bool is_simple(uint32_t head, const struct quire_frame *frame)
+/* What is_quick() leaves to say: a frame of NORMAL, in use, of order 0, without a tag and
+ * with no other users, and room on its list. */
+static inline bool push_quickly(struct quire_frames *f, struct quire_cpu *cpu,
+				quire_pfn pfn)
 {
-	return head >= QUIRE_FRAME_TABLE && head <= QUIRE_FRAME_SLAB &&
-	       frame->nr_entries == 0;
+	uint32_t start = f->starts[QUIRE_ZONE_NORMAL];
+	struct quire_list *list = cpu->lists[QUIRE_ZONE_NORMAL];
+	struct quire_frame *frame = &f->frames[pfn.n];
+	uint32_t length, use;
+
+	if (pfn.n - start >= f->starts[QUIRE_ZONE_HIGHMEM] - start)
+		return false;
+	if (f->group)
+		list += qr_frames_group_of(&f->zones[QUIRE_ZONE_NORMAL], pfn.n);
+	length = atomic_load_explicit(&list->nr, memory_order_relaxed);
+	/* All else than a use is 0. */
+	use = qr_frame_state(frame);
+	if (length >= QUIRE_LIST_HIGH || !qr_use_is_handed_out(use))
+		return false;
+	list->frames[length] = pfn.n;
+	atomic_store_explicit(&list->nr, length + 1, memory_order_relaxed);
+	qr_frame_set_head(frame, QUIRE_FRAME_CACHED);
+	qr_count(&cpu->counts[QUIRE_ZONE_NORMAL][use], UINT32_MAX);
+	return true;
 }
 
 void quire_frames_free(struct quire_frames *f, uint32_t cpu, quire_pfn pfn,
 		       uint32_t order)
 {
-	if (is_quick(f, cpu, order) && pfn.n < f->nr_frames) {
-		struct quire_frame *frame = &f->frames[pfn.n];
-		uint32_t head = qr_frame_head(frame);
-		struct quire_cpu *own = &f->cpus[cpu];
-		enum quire_zone_kind kind = qr_frames_zone_of(f, pfn.n);
-		struct quire_list *list = list_of(f, own, kind, pfn.n);
-		uint32_t length = atomic_load_explicit(&list->nr, memory_order_relaxed);
+	struct quire_cpu *own = &f->cpus[cpu];
 
-		if (length < QUIRE_LIST_HIGH && is_simple(head, frame)) {
-			qr_count(&own->counts[kind][head], UINT32_MAX);
-			qr_frame_set_head(frame, QUIRE_FRAME_CACHED);
-			list->frames[length] = pfn.n;
-			atomic_store_explicit(&list->nr, length + 1,
-					      memory_order_relaxed);
-			return;
-		}
-	}
+	if (__builtin_expect(cpu < f->nr_cpus && is_quick(own, order) &&
+				     push_quickly(f, own, pfn),
+			     true))
+		return;
 	free_any(f, cpu, pfn, order, (uint64_t)(uintptr_t)__builtin_return_address(0));
 }
 

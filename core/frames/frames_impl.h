@@ -20,10 +20,12 @@
 #include "core/frames/buddy_list.h"
 #include "core/frames/zone.h"
 
-/* Frames taken from and given to the zone at a time, and what a list holds at most: Linux's
- * classic figures.  The lock and the merging are then paid for 31 frames together. */
-#define QUIRE_LIST_BATCH 31u
-#define QUIRE_LIST_HIGH	 64u
+/* Frames taken from and given to the zone at a time: a whole block of the binary system,
+ * so that one call of it, or few, serves them all.  A list holds at most two batches less
+ * the room of its length. */
+#define QUIRE_LIST_BATCH_ORDER 5u
+#define QUIRE_LIST_BATCH       (1u << QUIRE_LIST_BATCH_ORDER)
+#define QUIRE_LIST_HIGH	       (2 * QUIRE_LIST_BATCH - 1)
 
 struct quire_list {
 	_Atomic uint32_t nr;

@@ -94,7 +94,7 @@ uint32_t quire_frames_cached(struct quire_frames *f, enum quire_zone_kind kind,
 /* A zone's count and the CPUs' together. */
 static uint32_t count(struct quire_frames *f, enum quire_zone_kind kind, uint32_t use)
 {
-	uint32_t sum = f->zones[kind].zone.counts[use];
+	uint32_t sum = qr_zone_count(&f->zones[kind].zone, (enum quire_frame_use)use);
 
 	for (uint32_t i = 0; i < f->nr_cpus; i++)
 		sum += use == QUIRE_FRAME_CACHED

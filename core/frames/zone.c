@@ -37,25 +37,16 @@ uint32_t qr_zone_warm_max(const struct quire_zone *zone)
 	return share < ZONE_WARM_MAX ? share : ZONE_WARM_MAX;
 }
 
-uint32_t qr_zone_free_frames(const struct quire_zone *zone)
-{
-	return zone->buddy.nr_free + zone->nr_warm;
-}
-
 static void raise_peak(uint64_t *peak, uint64_t now)
 {
 	if (now > *peak)
 		*peak = now;
 }
 
-static inline void account(struct quire_zone *zone)
+void qr_zone_publish(struct quire_zone *zone)
 {
 	struct quire_stats *stats = zone->stats;
 
-	zone->counts[QUIRE_FRAME_FREE] = zone->buddy.nr_free;
-	zone->counts[QUIRE_FRAME_WARM] = zone->nr_warm;
-	if (stats == NULL)
-		return;
 	stats->frames_free = qr_zone_free_frames(zone);
 	stats->frames_mapped = zone->counts[QUIRE_FRAME_MAPPED];
 	stats->frames_store = zone->counts[QUIRE_FRAME_STORE];
@@ -64,11 +55,6 @@ static inline void account(struct quire_zone *zone)
 	raise_peak(&stats->peak_store, stats->frames_store);
 	raise_peak(&stats->peak_table, stats->frames_table);
 	raise_peak(&stats->peak_used, stats->nr_frames - stats->frames_free);
-}
-
-void qr_zone_account(struct quire_zone *zone)
-{
-	account(zone);
 }
 
 static void set_watermarks(struct quire_zone *zone)
@@ -163,7 +149,7 @@ static void warm_push(struct quire_zone *zone, uint32_t n)
 {
 	struct quire_frame *frame = &zone->frames[n];
 
-	qr_frame_hand_out(frame, QUIRE_FRAME_WARM);
+	qr_frame_hand_out(frame, qr_frame_head(frame), QUIRE_FRAME_WARM);
 	frame->next = zone->warm_head;
 	zone->warm_head = n;
 	zone->nr_warm++;
@@ -199,12 +185,10 @@ void qr_zone_warm_drain(struct quire_zone *zone)
 		warm_discard(zone);
 }
 
-void qr_zone_discard(struct quire_zone *zone, uint32_t use, uint32_t first, uint32_t nr)
+void qr_zone_discard(struct quire_zone *zone, uint32_t first, uint32_t nr)
 {
 	quire_pfn pfns[ZONE_DISCARD_BATCH];
 
-	if (!qr_zone_is_backed(zone, use))
-		return;
 	for (uint32_t i = 0; i < nr;) {
 		uint32_t k = 0;
 
@@ -212,27 +196,6 @@ void qr_zone_discard(struct quire_zone *zone, uint32_t use, uint32_t first, uint
 			pfns[k++] = (quire_pfn){first + i++};
 		zone->port->discard(zone->port->ctx, pfns, k);
 	}
-}
-
-static inline uint32_t kept_back(const struct quire_zone *zone, uint32_t flags)
-{
-	if ((flags & QUIRE_ALLOC_RESERVE) != 0)
-		return 0;
-	return (flags & QUIRE_ALLOC_URGENT) != 0 ? zone->min / 2 : zone->min;
-}
-
-static inline bool may_take(struct quire_zone *zone, uint32_t nr, uint32_t flags)
-{
-	if (qr_zone_free_frames(zone) < (uint64_t)kept_back(zone, flags) + nr) {
-		zone->was_short = true;
-		return false;
-	}
-	return zone->fail_in == 0 || --zone->fail_in != 0;
-}
-
-bool qr_zone_may_take(struct quire_zone *zone, uint32_t nr, uint32_t flags)
-{
-	return may_take(zone, nr, flags);
 }
 
 /* At least one frame is free. */
@@ -256,16 +219,16 @@ bool qr_zone_alloc(struct quire_zone *zone, enum quire_frame_use use, uint32_t f
 	struct quire_frame *frame;
 	quire_pfn pfn;
 
-	QUIRE_ASSERT(use >= QUIRE_FRAME_TABLE && use <= QUIRE_FRAME_SLAB);
-	if (!may_take(zone, 1, flags))
+	QUIRE_ASSERT(qr_use_is_handed_out(use));
+	if (!qr_zone_may_take(zone, 1, flags))
 		return false;
 	pfn = take_frame(zone, use, flags);
 	frame = &zone->frames[pfn.n];
-	qr_frame_hand_out(frame, use);
+	qr_frame_hand_out(frame, qr_frame_head(frame), use);
 	if ((flags & QUIRE_ALLOC_ZERO) != 0)
 		memset(qr_zone_address(zone, pfn), 0, QUIRE_PAGE_BYTES);
 	zone->counts[use]++;
-	account(zone);
+	qr_zone_account(zone);
 	*out = pfn;
 	return true;
 }
@@ -277,7 +240,7 @@ void qr_zone_free(struct quire_zone *zone, quire_pfn pfn)
 	QUIRE_ASSERT(pfn.n - zone->base < zone->buddy.nr_frames);
 	head = qr_frame_head(&zone->frames[pfn.n]);
 	use = head & QUIRE_HEAD_USE;
-	if (use < QUIRE_FRAME_TABLE || use > QUIRE_FRAME_SLAB)
+	if (!qr_use_is_handed_out(use))
 		zone->port->panic(zone->port->ctx, "zone: a frame is freed twice");
 	if (qr_head_order(head) != 0 && qr_zone_block_frames(zone, pfn) != 1)
 		zone->port->panic(zone->port->ctx,
@@ -290,5 +253,5 @@ void qr_zone_free(struct quire_zone *zone, quire_pfn pfn)
 	} else {
 		qr_buddy_free(&zone->buddy, (quire_pfn){pfn.n - zone->base});
 	}
-	account(zone);
+	qr_zone_account(zone);
 }

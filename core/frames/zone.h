@@ -40,6 +40,7 @@ struct quire_zone {
 	struct quire_buddy buddy;
 	uint32_t warm_head, nr_warm;
 	uint32_t min, low, high; /* frames */
+	/* Of each use but FREE and WARM: qr_zone_count() knows all. */
 	uint32_t counts[QUIRE_FRAME_USES];
 	uint8_t orders[QUIRE_ORDER_MAX + 1]; /* of the buddy system, for 2^i frames */
 	/* Failures on command: so many allocations till one fails; 0 none. */
@@ -97,8 +98,21 @@ void qr_zone_free_run(struct quire_zone *zone, quire_pfn pfn, uint32_t nr);
 /* The frame's memory is faulty: it is never given again.  It is free, or a frame of its
  * own whose owner gives it up by this; false where it is part of something else. */
 bool qr_zone_retire(struct quire_zone *zone, quire_pfn pfn);
-uint32_t qr_zone_free_frames(const struct quire_zone *zone);
 const char *qr_zone_validate(const struct quire_zone *zone);
+
+static inline uint32_t qr_zone_free_frames(const struct quire_zone *zone)
+{
+	return zone->buddy.nr_free + zone->nr_warm;
+}
+
+/* Frames of a use; those on CPUs' lists are the lists' owner's to know. */
+static inline uint32_t qr_zone_count(const struct quire_zone *zone,
+				     enum quire_frame_use use)
+{
+	if (use == QUIRE_FRAME_FREE)
+		return zone->buddy.nr_free;
+	return use == QUIRE_FRAME_WARM ? zone->nr_warm : zone->counts[use];
+}
 
 /* Objects are the machine's own records, as tables are: the account has them as one. */
 static inline uint32_t qr_zone_table_count(const struct quire_zone *zone)

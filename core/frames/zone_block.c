@@ -16,9 +16,10 @@ uint32_t qr_zone_block_frames(const struct quire_zone *zone, quire_pfn pfn)
 static void hand_out(struct quire_zone *zone, quire_pfn pfn, enum quire_frame_use use,
 		     uint32_t flags)
 {
+	struct quire_frame *frame = &zone->frames[pfn.n];
 	uint32_t nr = qr_zone_block_frames(zone, pfn);
 
-	qr_frame_hand_out(&zone->frames[pfn.n], use);
+	qr_frame_hand_out(frame, qr_frame_head(frame), use);
 	for (uint32_t i = 1; use == QUIRE_FRAME_SLAB && i < nr; i++)
 		zone->frames[pfn.n + i] = (struct quire_frame){.use = QUIRE_FRAME_SLAB,
 							       .order = QUIRE_ORDER_PART};
@@ -36,7 +37,8 @@ static void take_back(struct quire_zone *zone, quire_pfn pfn)
 	for (uint32_t i = 1; use == QUIRE_FRAME_SLAB && i < nr; i++)
 		zone->frames[pfn.n + i].use = QUIRE_FRAME_TAIL;
 	/* Blocks do not wait on the warm list: there they would fall to single frames. */
-	qr_zone_discard(zone, use, pfn.n, nr);
+	if (qr_zone_is_backed(zone, use))
+		qr_zone_discard(zone, pfn.n, nr);
 	qr_buddy_free(&zone->buddy, (quire_pfn){pfn.n - zone->base});
 }
 
@@ -49,7 +51,7 @@ bool qr_zone_alloc_block(struct quire_zone *zone, enum quire_frame_use use,
 	if (order == 0)
 		return qr_zone_alloc(zone, use, flags, out);
 	QUIRE_ASSERT(order <= QUIRE_ORDER_MAX);
-	QUIRE_ASSERT(use >= QUIRE_FRAME_TABLE && use <= QUIRE_FRAME_SLAB);
+	QUIRE_ASSERT(qr_use_is_handed_out(use));
 	if (zone->orders[order] >= zone->buddy.nr_orders ||
 	    !qr_zone_may_take(zone, 1u << order, flags))
 		return false;
@@ -110,7 +112,7 @@ bool qr_zone_alloc_run(struct quire_zone *zone, enum quire_frame_use use, uint32
 {
 	uint32_t first;
 
-	QUIRE_ASSERT(use >= QUIRE_FRAME_TABLE && use <= QUIRE_FRAME_SLAB);
+	QUIRE_ASSERT(qr_use_is_handed_out(use));
 	if (nr == 0 || !qr_zone_may_take(zone, nr, flags))
 		return false;
 	qr_zone_warm_drain(zone);
@@ -165,7 +167,7 @@ bool qr_zone_retire(struct quire_zone *zone, quire_pfn pfn)
 		qr_zone_account(zone);
 		return false;
 	}
-	qr_frame_hand_out(frame, QUIRE_FRAME_BAD);
+	qr_frame_hand_out(frame, qr_frame_head(frame), QUIRE_FRAME_BAD);
 	zone->counts[QUIRE_FRAME_BAD]++;
 	qr_zone_account(zone);
 	return true;

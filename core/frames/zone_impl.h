@@ -9,14 +9,37 @@
  * the interrupt to other CPUs, and 64 make either small beside the pages themselves. */
 #define ZONE_DISCARD_BATCH 64u
 
-/* Brings the counts of free frames and the stats up to date. */
-void qr_zone_account(struct quire_zone *zone);
-/* Whether nr frames may be taken: by the watermark, and by fail_in. */
-bool qr_zone_may_take(struct quire_zone *zone, uint32_t nr, uint32_t flags);
+/* Brings the stats, which there are, up to date. */
+void qr_zone_publish(struct quire_zone *zone);
 /* All warm frames go to the buddy system. */
 void qr_zone_warm_drain(struct quire_zone *zone);
-/* The frames' memory goes to the ground, where it holds any for this use. */
-void qr_zone_discard(struct quire_zone *zone, uint32_t use, uint32_t first, uint32_t nr);
+/* The frames' memory goes to the ground: they are of a use that it holds any for. */
+void qr_zone_discard(struct quire_zone *zone, uint32_t first, uint32_t nr);
+
+/* Ends every call that took or freed frames. */
+static inline void qr_zone_account(struct quire_zone *zone)
+{
+	if (zone->stats != NULL)
+		qr_zone_publish(zone);
+}
+
+/* What a caller with these rights must leave. */
+static inline uint32_t qr_zone_kept_back(const struct quire_zone *zone, uint32_t flags)
+{
+	if ((flags & QUIRE_ALLOC_RESERVE) != 0)
+		return 0;
+	return (flags & QUIRE_ALLOC_URGENT) != 0 ? zone->min / 2 : zone->min;
+}
+
+/* Whether nr frames may be taken: by the watermark, and by fail_in. */
+static inline bool qr_zone_may_take(struct quire_zone *zone, uint32_t nr, uint32_t flags)
+{
+	if (qr_zone_free_frames(zone) < (uint64_t)qr_zone_kept_back(zone, flags) + nr) {
+		zone->was_short = true;
+		return false;
+	}
+	return zone->fail_in == 0 || --zone->fail_in != 0;
+}
 
 /* Whether the ground holds memory at the frame's own address while it has this use. */
 static inline bool qr_zone_is_backed(const struct quire_zone *zone, uint32_t use)
@@ -32,14 +55,5 @@ static inline uint32_t qr_zone_group(uint32_t flags)
 
 /* The most frames that wait on the warm list. */
 uint32_t qr_zone_warm_max(const struct quire_zone *zone);
-
-/* Turns a TAKEN block's record into that of a block in use; order and tag stay. */
-static inline void qr_frame_hand_out(struct quire_frame *frame, uint32_t use)
-{
-	qr_frame_set_use(frame, use);
-	frame->nr_entries = 0;
-	frame->slot = 0;
-	frame->owner = 0;
-}
 
 #endif

@@ -215,6 +215,14 @@ bool quire_balance(struct quire *q, uint32_t lane)
 	return worked;
 }
 
+void quire_after_fault(struct quire *q, uint32_t lane)
+{
+	QUIRE_ASSERT(lane < q->space.nr_lanes);
+	start_work(q);
+	qr_reclaim_after_fault(&q->reclaim, lane);
+	end_work(q);
+}
+
 bool quire_write_back(struct quire *q)
 {
 	struct quire_reclaim *reclaim = &q->reclaim;
@@ -238,6 +246,34 @@ bool quire_write_back(struct quire *q)
 	}
 	qr_unlock(&q->lock);
 	return more;
+}
+
+bool quire_page_out(struct quire *q)
+{
+	struct quire_reclaim *reclaim = &q->reclaim;
+	bool worked = false, more;
+
+	qr_lock(&q->lock);
+	more = !reclaim->stops_paging_out;
+	if (more && !q->is_stopping) {
+		q->nr_at_work++;
+		worked = qr_reclaim_balance(reclaim, q->space.nr_lanes);
+		q->nr_at_work--;
+		if (q->is_stopping)
+			qr_event_raise(&q->space.settled, &q->lock);
+	}
+	if (more && !worked)
+		qr_event_wait(&reclaim->shortage, &q->lock);
+	qr_unlock(&q->lock);
+	return more;
+}
+
+void quire_stop_paging_out(struct quire *q)
+{
+	qr_lock(&q->lock);
+	q->reclaim.stops_paging_out = true;
+	qr_event_raise(&q->reclaim.shortage, &q->lock);
+	qr_unlock(&q->lock);
 }
 
 void quire_stop_writing(struct quire *q)

@@ -40,6 +40,7 @@ void quire_fork_resume(struct quire *q, bool child)
 		qr_lock(&q->lock);
 		q->space.settled.nr_waiters = 0;
 		q->reclaim.surplus.nr_waiters = 0;
+		q->reclaim.shortage.nr_waiters = 0;
 		if ((q->port->caps & QUIRE_PORT_COPIES) != 0)
 			qr_space_each(&q->space, all, forget_copy, q);
 	}

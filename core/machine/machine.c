@@ -49,10 +49,18 @@ static uint32_t lane_frames(const struct quire_config *config, uint32_t nr_frame
 	       qr_reclaim_batch_frames();
 }
 
+/* The daemon takes pages out and brings none in. */
+static uint32_t daemon_frames(const struct quire_config *config)
+{
+	if (!config->has_daemon)
+		return 0;
+	return 2 + codec_frames(config) + qr_reclaim_batch_frames();
+}
+
 static uint32_t meta_frames(const struct quire_config *config, uint32_t nr_frames)
 {
 	return qr_zone_table_frames(nr_frames) + frames_of(sizeof(struct quire)) +
-	       config->nr_lanes * lane_frames(config, nr_frames);
+	       config->nr_lanes * lane_frames(config, nr_frames) + daemon_frames(config);
 }
 
 uint32_t quire_frames_least(const struct quire_config *config)
@@ -113,6 +121,16 @@ static void init_lane(struct quire_lane *lane, const struct quire_port *port,
 	lane->batch = carve(port, next, qr_reclaim_batch_frames());
 }
 
+static void init_daemon_lane(struct quire_lane *lane, const struct quire_port *port,
+			     const struct quire_config *config, uint32_t *next)
+{
+	lane->nr_staging = 1;
+	lane->staging = carve(port, next, 1);
+	lane->packed = carve(port, next, 1);
+	lane->codec_state = carve(port, next, codec_frames(config));
+	lane->batch = carve(port, next, qr_reclaim_batch_frames());
+}
+
 /* A stamp's unit: 256 of them span four times all frames, so that a stamp is not taken
  * for a younger one before its page is surely cold. */
 static uint32_t stamp_shift(uint32_t nr_frames)
@@ -139,6 +157,8 @@ static void init_space(struct quire *q, const struct quire_config *config, uint3
 	space->pressure_ctx = &q->reclaim;
 	for (uint32_t i = 0; i < space->nr_lanes; i++)
 		init_lane(&space->lanes[i], q->port, config, &next);
+	if (config->has_daemon)
+		init_daemon_lane(&space->lanes[space->nr_lanes], q->port, config, &next);
 }
 
 static uint32_t store_frames(const struct quire_config *config)
@@ -175,6 +195,7 @@ enum quire_status quire_open(struct quire **out, const struct quire_port *port,
 	if (status == QUIRE_OK) {
 		qr_reclaim_init(&q->reclaim, &q->space, store_frames(config));
 		q->reclaim.has_writer = config->has_writer;
+		q->reclaim.has_daemon = config->has_daemon;
 		*out = q;
 	}
 	qr_unlock(&q->lock);

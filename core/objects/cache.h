@@ -79,7 +79,7 @@ struct qr_magazine {
 	void *round[];
 };
 
-#define QR_MAGAZINE_CLASSES 4u
+#define QR_MAGAZINE_CLASSES 5u
 
 /* What a CPU has of a cache: half a line.  Those of one CPU lie side by side, by the
  * number of the cache, so that the number alone leads there.  Written by this CPU alone;

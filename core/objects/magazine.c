@@ -8,7 +8,7 @@
 
 /* Bytes of a magazine of each class.  A larger one is paid for by memory that nobody can
  * use, so caches start small, and grow when CPUs meet at the depot.  (FreeBSD's UMA.) */
-static const uint16_t class_bytes[QR_MAGAZINE_CLASSES] = {64, 128, 256, 512};
+static const uint16_t class_bytes[QR_MAGAZINE_CLASSES] = {64, 128, 256, 512, 1016};
 
 /* Times that the lock was found held, for a step up. */
 #define CONTENDED_MAX 32u
@@ -97,7 +97,10 @@ void qr_magazine_init(struct quire_kmem_cache *cache)
 	struct quire_objects *objects = cache->objects;
 	uint32_t capacity;
 
-	if (cache->stride <= 512)
+	/* Of small objects as many as a bulk call usually asks for, and more. */
+	if (cache->stride <= 128)
+		cache->size_class = 3;
+	else if (cache->stride <= 512)
 		cache->size_class = 2;
 	else
 		cache->size_class = cache->stride <= 2048 ? 1 : 0;

@@ -88,7 +88,7 @@ void qr_pool_init(struct quire_pool *pool, struct quire_zone *zone, uint32_t byt
 {
 	uint32_t room = (uint32_t)(QUIRE_PAGE_BYTES - sizeof(struct leaf));
 
-	QUIRE_ASSERT(bytes >= 4 && bytes <= 512 && bytes % 4 == 0);
+	QUIRE_ASSERT(bytes >= 4 && bytes <= 1024 && bytes % 4 == 0);
 	*pool = (struct quire_pool){
 		.zone = zone,
 		.bytes = bytes,

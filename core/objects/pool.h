@@ -19,7 +19,7 @@
 
 struct quire_pool {
 	struct quire_zone *zone;
-	uint32_t bytes; /* of a record, 4..512, a multiple of 4 */
+	uint32_t bytes; /* of a record, 4..1024, a multiple of 4 */
 	uint32_t per_leaf;
 	uint32_t nr_leaves; /* directory entries in use or once used */
 	uint32_t nr_used;

@@ -59,11 +59,11 @@ static inline bool qr_entry_is_present(quire_entry e)
 	return (e.bits & QUIRE_ENTRY_PRESENT) != 0;
 }
 
-/* Of an entry above the lowest level: whether it names a table. */
+/* Of an entry above the lowest level: whether it names a table.  LARGE is the sign of the
+ * lowest byte, so one test asks for both bits. */
 static inline bool qr_entry_is_table(quire_entry e)
 {
-	return (e.bits & (QUIRE_ENTRY_PRESENT | QUIRE_ENTRY_LARGE)) ==
-	       QUIRE_ENTRY_PRESENT;
+	return (int8_t)(e.bits & (QUIRE_ENTRY_PRESENT | QUIRE_ENTRY_LARGE)) > 0;
 }
 
 static inline bool qr_entry_is_large(quire_entry e)

@@ -83,6 +83,13 @@ static struct quire_range range_of(struct quire_run run)
 				    {run.start.a + (run.nr << QUIRE_PAGE_SHIFT)}};
 }
 
+/* Whether to protect a batch interrupts a processor that runs the program. */
+static bool is_heard(const struct quire_space *space, const struct qr_batch *batch)
+{
+	return space->port->nr_running > 1 ||
+	       batch == space->lanes[space->nr_lanes].batch;
+}
+
 static void protect(struct quire_space *space, struct qr_batch *batch)
 {
 	const struct quire_port *port = space->port;
@@ -100,7 +107,7 @@ static void protect(struct quire_space *space, struct qr_batch *batch)
 	if (batch->nr_runs == 0)
 		return;
 	span = (struct quire_run){qr_leaf_address(&batch->leaf, first), last - first + 1};
-	if (batch->nr_runs <= RUNS_APART || port->nr_running < 2 ||
+	if (batch->nr_runs <= RUNS_APART || !is_heard(space, batch) ||
 	    !qr_space_is_covered(space, range_of(span))) {
 		port->protect(port->ctx, batch->runs, batch->nr_runs, true);
 		return;

@@ -4,21 +4,24 @@
 
 #include "core/base/assert.h"
 #include "core/base/memory.h"
+#include "core/reclaim/balance.h"
 
 /* Pages that one call takes out, where they can be had: the fault that waits needs a
  * few, and the walk to the next victims is not free. */
 #define BATCH 32u
 
-/* Rounds after which nothing goes: one to take the second chances away, one to act. */
-#define ROUNDS 2u
+/* Rounds at the last priority after which nothing goes: one makes active pages inactive,
+ * one takes second chances away, one acts, one more for what was written meanwhile. */
+#define ROUNDS 4u
 
 /* The store may take this part of all frames before it is written to a device: without
  * a bound it would take all, and leave nothing to write it out with. */
 #define STORE_PART 2u
 
+/* What the entries of a page say. */
 struct look {
-	bool is_locked, is_accessed, is_dirty;
-	uint32_t nr;
+	bool is_locked, is_dirty, is_code;
+	uint32_t nr, nr_accessed;
 };
 
 static bool look_at(void *ctx, struct quire_mm *mm, const struct quire_area *area,
@@ -30,7 +33,8 @@ static bool look_at(void *ctx, struct quire_mm *mm, const struct quire_area *are
 	(void)mm;
 	look->nr++;
 	look->is_locked |= qr_area_is(area, QUIRE_AREA_LOCKED);
-	look->is_accessed |= qr_entry_has(*e, QUIRE_ENTRY_ACCESSED);
+	look->is_code |= (area->prot & QUIRE_EXEC) != 0;
+	look->nr_accessed += qr_entry_has(*e, QUIRE_ENTRY_ACCESSED);
 	look->is_dirty |= qr_entry_has(*e, QUIRE_ENTRY_DIRTY);
 	*e = qr_entry_without(*e, QUIRE_ENTRY_ACCESSED);
 	return true;
@@ -91,6 +95,16 @@ static bool name_slot(struct quire_vm *vm, quire_slot slot, uint32_t nr)
 	return true;
 }
 
+static void note_swapped(struct quire_vm *vm, const struct quire_frame *frame,
+			 quire_slot slot)
+{
+	struct quire_workingset *ws = &vm->cache.workingset;
+
+	qr_workingset_evicted(ws, frame, qr_ghost_of_slot(slot.n));
+	qr_workingset_note_cost(ws, QR_ANON, 1, 0);
+	vm->figures.pages_out++;
+}
+
 static bool evict_anonymous(struct quire_vm *vm, quire_pfn pfn, uint32_t nr)
 {
 	struct quire_frame *frame = qr_zone_frame(&vm->zone, pfn);
@@ -100,8 +114,8 @@ static bool evict_anonymous(struct quire_vm *vm, quire_pfn pfn, uint32_t nr)
 	if (!store(vm, pfn, &slot) || !name_slot(vm, slot, nr))
 		return false;
 	with.entry = qr_entry_swapped(slot.n, 0, 0);
+	note_swapped(vm, frame, slot);
 	qr_rmap_walk(vm, pfn, replace, &with);
-	vm->figures.pages_out++;
 	frame->nr_entries = 1;
 	qr_vm_put(vm, pfn);
 	return true;
@@ -117,57 +131,202 @@ static bool evict_object(struct quire_vm *vm, quire_pfn pfn)
 
 	if (!store(vm, pfn, &slot))
 		return false;
+	note_swapped(vm, frame, slot);
 	qr_rmap_walk(vm, pfn, replace, &with);
 	done = qr_object_set(object, qr_page_index(frame),
 			     qr_entry_swapped(slot.n, 0, 0));
 	QUIRE_ASSERT(done);
-	vm->figures.pages_out++;
 	frame->nr_entries = 1;
 	qr_vm_put(vm, pfn);
 	return true;
 }
 
-static bool drop_lazy(struct quire_vm *vm, quire_pfn pfn)
+static uint32_t drop_lazy(struct quire_vm *vm, quire_pfn pfn)
 {
 	struct quire_frame *frame = qr_zone_frame(&vm->zone, pfn);
 	struct replacement with = {{0}};
 
+	if (qr_page_is_large(frame)) {
+		qr_huge_drop(vm, pfn);
+		return QUIRE_HUGE_PAGES;
+	}
 	qr_rmap_walk(vm, pfn, replace, &with);
 	frame->nr_entries = 1;
 	qr_vm_put(vm, pfn);
-	return true;
+	return 1;
 }
 
-static bool drop_huge(struct quire_vm *vm, quire_pfn pfn)
+/* A page of a store just goes when it is clean, and is written before when it is not:
+ * together with its neighbours, for whose turn it will soon be. */
+static bool evict_file(struct quire_vm *vm, quire_pfn pfn)
 {
-	qr_huge_drop(vm, pfn);
+	struct quire_frame *frame = qr_zone_frame(&vm->zone, pfn);
+	struct quire_object *object = qr_object_at(&vm->objects, qr_page_id(frame));
+	struct quire_file *file = qr_object_file(vm, object);
+	uint64_t index = qr_page_index(frame), first = index & ~(QUIRE_FILE_RUN - 1ull);
+	uint64_t nr_dirty = file->nr_dirty;
+	struct replacement with = {{0}};
+
+	if (qr_entry_has(qr_object_get(object, index), QUIRE_ENTRY_DIRTY)) {
+		(void)qr_file_write_back(file, first, first + QUIRE_FILE_RUN,
+					 QUIRE_FILE_RUN);
+		qr_workingset_note_cost(&vm->cache.workingset, QR_FILE,
+					nr_dirty - file->nr_dirty, 0);
+		if (qr_entry_has(qr_object_get(object, index), QUIRE_ENTRY_DIRTY))
+			return false;
+	}
+	qr_rmap_walk(vm, pfn, replace, &with);
+	frame->nr_entries = 1;
+	qr_file_drop(file, index);
+	if (qr_file_is_unused(file))
+		qr_file_free(file);
 	return true;
 }
 
-static bool try_frame(struct quire_vm *vm, quire_pfn pfn)
+/* Returns how many pages went.  A large one that is to be stored is split: the pages behind
+ * its first come under the hand next. */
+static uint32_t evict(struct quire_vm *vm, quire_pfn pfn, const struct look *look)
 {
 	struct quire_frame *frame = qr_zone_frame(&vm->zone, pfn);
 	bool of_object = qr_page_is(frame, QUIRE_PAGE_OF_OBJECT);
-	struct look look = {0};
 
-	if (qr_page_is_pooled(frame))
-		return false;
-	qr_rmap_walk(vm, pfn, look_at, &look);
-	if (look.is_locked || look.is_accessed)
-		return false;
+	if (qr_page_has(frame, QUIRE_PAGE_FILE))
+		return evict_file(vm, pfn);
 	if (qr_page_is(frame, QUIRE_PAGE_LAZY) && !of_object) {
-		if (!look.is_dirty && qr_page_is_large(frame))
-			return drop_huge(vm, pfn);
-		if (!look.is_dirty)
+		if (!look->is_dirty)
 			return drop_lazy(vm, pfn);
 		frame->owner &= ~QUIRE_PAGE_LAZY;
 	}
 	if (vm->config.swap == QUIRE_SWAP_NONE)
-		return false;
-	/* The pages behind come under the hand next. */
+		return 0;
 	if (qr_page_is_large(frame))
 		qr_huge_split(vm, pfn);
-	return of_object ? evict_object(vm, pfn) : evict_anonymous(vm, pfn, look.nr);
+	return of_object ? evict_object(vm, pfn) : evict_anonymous(vm, pfn, look->nr);
+}
+
+/* The hand that a page is looked at by: one that may just go is as good as a file's. */
+static enum qr_kind hand_of(const struct quire_frame *frame)
+{
+	if (qr_page_is(frame, QUIRE_PAGE_LAZY) &&
+	    !qr_page_is(frame, QUIRE_PAGE_OF_OBJECT))
+		return QR_FILE;
+	return qr_page_kind(frame);
+}
+
+/* As Linux's folio_check_references(): true where an inactive page goes.  The fault that
+ * brought it in has left its mark, so it takes a second one to make it active. */
+static bool may_go(struct quire_vm *vm, struct quire_frame *frame,
+		   const struct look *look)
+{
+	bool was_referenced = qr_page_has(frame, QUIRE_PAGE_REFERENCED);
+
+	if (look->is_locked) {
+		qr_page_activate(&vm->cache.workingset, frame);
+		return false;
+	}
+	frame->slot &= ~QUIRE_PAGE_REFERENCED;
+	if (look->nr_accessed == 0)
+		return true;
+	frame->slot |= QUIRE_PAGE_REFERENCED;
+	if (was_referenced || look->nr_accessed > 1 ||
+	    (look->is_code && qr_page_kind(frame) == QR_FILE))
+		qr_page_activate(&vm->cache.workingset, frame);
+	return false;
+}
+
+/* Code that is in use and what is locked stays active. */
+static void age(struct quire_vm *vm, struct quire_frame *frame, const struct look *look)
+{
+	if (look->is_locked ||
+	    (look->nr_accessed > 0 && look->is_code && qr_page_kind(frame) == QR_FILE))
+		return;
+	qr_page_deactivate(&vm->cache.workingset, frame);
+}
+
+/* One way round for the hand of a kind. */
+struct turn {
+	struct quire_vm *vm;
+	enum qr_kind kind;
+	bool ages; /* active pages are to become inactive */
+	uint32_t nr_looked, nr_gone;
+};
+
+static void meet(struct turn *turn, quire_pfn pfn)
+{
+	struct quire_vm *vm = turn->vm;
+	struct quire_frame *frame = qr_zone_frame(&vm->zone, pfn);
+	bool is_active = qr_page_has(frame, QUIRE_PAGE_ACTIVE);
+	struct look look = {0};
+
+	if (frame->use != QUIRE_FRAME_MAPPED || hand_of(frame) != turn->kind ||
+	    (is_active && !turn->ages) || qr_page_is_pooled(frame))
+		return;
+	turn->nr_looked += qr_page_size(frame);
+	qr_rmap_walk(vm, pfn, look_at, &look);
+	if (is_active)
+		age(vm, frame, &look);
+	else if (may_go(vm, frame, &look))
+		turn->nr_gone += evict(vm, pfn, &look);
+}
+
+/* The hand of a kind looks at so many pages, but goes round once at most; returns how many
+ * went. */
+static uint32_t turn_hand(struct quire_vm *vm, enum qr_kind kind, uint64_t nr, bool ages)
+{
+	struct quire_workingset *ws = &vm->cache.workingset;
+	uint32_t nr_frames = vm->zone.buddy.nr_frames;
+	struct turn turn = {.vm = vm, .kind = kind};
+
+	turn.ages = ages || qr_inactive_is_low(qr_workingset_inactive(ws, kind),
+					       ws->nr_active[kind]);
+	for (uint32_t left = nr_frames;
+	     left > 0 && turn.nr_looked < nr && turn.nr_gone < BATCH; left--) {
+		quire_pfn pfn = {vm->hands[kind]};
+
+		vm->hands[kind] = pfn.n + 1 == nr_frames ? 0 : pfn.n + 1;
+		meet(&turn, pfn);
+	}
+	qr_workingset_note_cost(ws, kind, 0, turn.nr_looked - turn.nr_gone);
+	vm->figures.scanned[vm->is_daemon] += turn.nr_looked;
+	vm->figures.stolen[vm->is_daemon] += turn.nr_gone;
+	return turn.nr_gone;
+}
+
+static uint32_t look_round(struct quire_vm *vm, uint32_t priority)
+{
+	struct quire_workingset *ws = &vm->cache.workingset;
+	struct qr_balance b = {
+		.swappiness = vm->config.swappiness,
+		.has_swap = vm->config.swap != QUIRE_SWAP_NONE,
+	};
+	uint64_t scan[QR_KINDS];
+	uint32_t nr_gone = 0;
+
+	for (uint32_t kind = 0; kind < QR_KINDS; kind++) {
+		b.pages[kind] = qr_workingset_pages(ws, kind);
+		b.cost[kind] = ws->cost[kind];
+	}
+	qr_balance_shares(&b, priority, scan);
+	/* The last resort leaves nothing out. */
+	if (priority == 0)
+		scan[QR_FILE] = vm->zone.buddy.nr_frames;
+	nr_gone += turn_hand(vm, QR_FILE, scan[QR_FILE], priority == 0);
+	if (nr_gone < BATCH)
+		nr_gone += turn_hand(vm, QR_ANON, scan[QR_ANON], priority == 0);
+	return nr_gone;
+}
+
+/* Takes out BATCH pages where they can be had; returns how many went. */
+static uint32_t shrink(struct quire_vm *vm)
+{
+	uint32_t nr_gone = 0;
+
+	for (uint32_t priority = QR_PRIORITY_DEFAULT; priority > 0 && nr_gone < BATCH;
+	     priority--)
+		nr_gone += look_round(vm, priority);
+	for (uint32_t round = 0; round < ROUNDS && nr_gone == 0; round++)
+		nr_gone += look_round(vm, 0);
+	return nr_gone;
 }
 
 /* Brings the store down to its part, and sees to it that packing finds frames. */
@@ -182,22 +341,45 @@ static void trim_store(struct quire_vm *vm)
 			return;
 }
 
-bool qr_frames_reclaim(struct quire_vm *vm)
+/* Whether the store gives something. */
+static bool squeeze(struct quire_vm *vm)
 {
-	uint32_t nr_frames = vm->zone.buddy.nr_frames, nr_gone = 0;
-	uint64_t left = (uint64_t)nr_frames * ROUNDS;
-
-	trim_store(vm);
-	for (; left > 0 && nr_gone < BATCH; left--) {
-		quire_pfn pfn = {vm->hand};
-
-		vm->hand = vm->hand + 1 == nr_frames ? 0 : vm->hand + 1;
-		if (qr_zone_frame(&vm->zone, pfn)->use == QUIRE_FRAME_MAPPED)
-			nr_gone += try_frame(vm, pfn);
-	}
-	if (nr_gone > 0)
-		return true;
 	return vm->config.swap != QUIRE_SWAP_NONE &&
 	       (qr_swap_spill(&vm->swap, 1) == QUIRE_OK ||
 		qr_swap_compact(&vm->swap, 1) > 0);
+}
+
+bool qr_frames_reclaim(struct quire_vm *vm)
+{
+	vm->figures.stalls++;
+	trim_store(vm);
+	return shrink(vm) > 0 || squeeze(vm);
+}
+
+bool qr_frames_evict(struct quire_vm *vm, quire_pfn pfn)
+{
+	struct look look = {0};
+
+	qr_rmap_walk(vm, pfn, look_at, &look);
+	return !look.is_locked && evict(vm, pfn, &look) > 0;
+}
+
+bool quire_vm_balance(struct quire_vm *vm)
+{
+	bool worked = false;
+
+	qr_lock(&vm->turn);
+	qr_lock(&vm->inner);
+	if (qr_zone_free_frames(&vm->zone) < vm->zone.low) {
+		vm->is_daemon = true;
+		vm->figures.daemon_runs++;
+		trim_store(vm);
+		while (qr_zone_free_frames(&vm->zone) < vm->zone.high &&
+		       (shrink(vm) > 0 || squeeze(vm)))
+			worked = true;
+		vm->is_daemon = false;
+	}
+	qr_unlock(&vm->inner);
+	qr_unlock(&vm->turn);
+	return worked;
 }

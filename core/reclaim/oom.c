@@ -25,8 +25,8 @@ static uint64_t points_today(const struct quire_mm *mm)
 	const struct quire_vm *vm = mm->vm;
 	int64_t total =
 		(int64_t)(vm->zone.buddy.nr_frames + qr_pages(vm->config.swap_bytes));
-	int64_t points = (int64_t)(f->rss_anon + f->rss_shared + f->swapped +
-				   mm->tables.nr_tables);
+	int64_t points = (int64_t)(f->rss_anon + f->rss_file + f->rss_shared +
+				   f->swapped + mm->tables.nr_tables);
 
 	points += mm->config.oom_score_adj * (total / ADJ_SCALE);
 	return points > 0 ? (uint64_t)points : 1;

@@ -127,27 +127,55 @@ static bool trim_store(struct quire_reclaim *reclaim)
 	return wrote;
 }
 
-bool qr_reclaim_balance(struct quire_reclaim *reclaim, uint32_t lane)
+/* Whether pages are to go out, by the watermarks. */
+static bool is_wanted(struct quire_reclaim *reclaim)
 {
-	struct quire_space *space = reclaim->space;
-	const struct quire_zone *zone = space->zone;
+	const struct quire_zone *zone = reclaim->space->zone;
 	uint32_t free = qr_zone_free_frames(zone);
-	struct qr_batch *batch = space->lanes[lane].batch;
-	uint64_t started;
-	bool worked;
 
 	if (free < zone->low)
 		reclaim->is_active = true;
 	else if (free >= zone->high)
 		reclaim->is_active = false;
-	if (!reclaim->is_active || space->swap->codec == NULL)
-		return false;
-	started = space->port->clock(space->port->ctx);
+	return reclaim->is_active && reclaim->space->swap->codec != NULL;
+}
+
+static bool is_left_to_daemon(const struct quire_reclaim *reclaim)
+{
+	const struct quire_space *space = reclaim->space;
+
+	return reclaim->has_daemon && !reclaim->stops_paging_out &&
+	       space->port->nr_running < space->nr_lanes &&
+	       qr_zone_free_frames(space->zone) > space->zone->min;
+}
+
+static bool take_turn(struct quire_reclaim *reclaim, uint32_t lane)
+{
+	struct quire_space *space = reclaim->space;
+	struct qr_batch *batch = space->lanes[lane].batch;
+	uint64_t started = space->port->clock(space->port->ctx);
+	bool worked;
+
 	worked = trim_store(reclaim);
 	if (qr_clock_pick(reclaim, batch, BATCH_PAGES, TURN_LEAVES, false))
 		worked |= qr_batch_evict(reclaim, &space->lanes[lane]) > 0;
 	space->stats->reclaim_ns += space->port->clock(space->port->ctx) - started;
 	return worked;
+}
+
+bool qr_reclaim_balance(struct quire_reclaim *reclaim, uint32_t lane)
+{
+	return is_wanted(reclaim) && take_turn(reclaim, lane);
+}
+
+void qr_reclaim_after_fault(struct quire_reclaim *reclaim, uint32_t lane)
+{
+	if (!is_wanted(reclaim))
+		return;
+	if (is_left_to_daemon(reclaim))
+		qr_event_raise(&reclaim->shortage, reclaim->space->lock);
+	else
+		(void)take_turn(reclaim, lane);
 }
 
 /* Takes out whatever goes, credit or not; a walk once round finds the last page. */

@@ -11,8 +11,10 @@
  * A *batch* is what one turn takes out of one leaf: protect, pack, release, commit.  The
  * lock is let go for packing and releasing; the batch's entries are BUSY.
  *
- * The page-out daemon is not a thread: a lane runs it after its fault, from the low to
- * the high watermark, since on a ground of few CPUs a helper steals more than it gives.
+ * The page-out daemon works from the low to the high watermark.  It is a thread of its own
+ * while the program leaves processors idle; where it does not, a thread would steal more
+ * than it gives, and a lane takes the daemon's turns after its fault.  Lanes also take them
+ * when the daemon falls behind: below the least free frames.
  *
  * The writer, where there is one, brings the store down to its share instead of them: a
  * device takes a hundred times as long as a page does.
@@ -37,16 +39,23 @@ struct quire_reclaim {
 	bool is_fixed;	     /* the store's bound was given */
 	bool has_writer;     /* a thread brings the store down to its share */
 	bool stops_writing;
+	bool has_daemon; /* a thread evicts where processors are idle */
+	bool stops_paging_out;
 	struct quire_event surplus; /* for the writer: the store is above its share */
-	uint32_t target;	    /* frames the store may hold before it spills */
+	struct quire_event
+		shortage; /* for the daemon: frames are below the low watermark */
+	uint32_t target;  /* frames the store may hold before it spills */
 	uint64_t seen_in, seen_swap_ns, seen_fault_ns; /* at the last look at the share */
 };
 
 /* store_frames 0: by what pays. */
 void qr_reclaim_init(struct quire_reclaim *reclaim, struct quire_space *space,
 		     uint32_t store_frames);
-/* One turn of the page-out daemon; false when there is nothing to do. */
+/* One turn of evicting, by a lane or the daemon (lane nr_lanes); false when there is nothing
+ * to do. */
 bool qr_reclaim_balance(struct quire_reclaim *reclaim, uint32_t lane);
+/* The same after a fault: one turn, or a call for the daemon. */
+void qr_reclaim_after_fault(struct quire_reclaim *reclaim, uint32_t lane);
 /* Extents' worth of frames by which the store is above its share. */
 uint32_t qr_reclaim_surplus(const struct quire_reclaim *reclaim);
 /* Writes some of them, as many as go in one transfer; false where that failed. */

@@ -56,6 +56,28 @@ static void put_huge(struct qr_text *text, struct quire_vm *vm)
 	put_meminfo(text, "Hugetlb", qr_hugetlb_frames(vm));
 }
 
+/* As Linux's si_mem_available(): what could be had without swapping, where the low
+ * watermark and half of the pages of files, or so much, are not to be touched. */
+static uint64_t available_pages(const struct quire_vm *vm,
+				const struct quire_vm_figures *f)
+{
+	uint64_t low = vm->zone.low, kept = f->file / 2 < low ? f->file / 2 : low;
+	uint64_t pages = f->free + f->file - kept;
+
+	return pages > vm->zone.high ? pages - vm->zone.high : 0;
+}
+
+static void put_lists(struct qr_text *text, const struct quire_vm_figures *f)
+{
+	/* Shared memory goes to swap, and is on the lists of anonymous pages. */
+	uint64_t anon = f->anon + f->shared;
+
+	put_meminfo(text, "Active(anon)", f->active_anon);
+	put_meminfo(text, "Inactive(anon)", anon - f->active_anon);
+	put_meminfo(text, "Active(file)", f->active_file);
+	put_meminfo(text, "Inactive(file)", f->file - f->active_file);
+}
+
 size_t quire_report_meminfo(struct quire_vm *vm, char *at, size_t room)
 {
 	struct qr_text text;
@@ -66,12 +88,17 @@ size_t quire_report_meminfo(struct quire_vm *vm, char *at, size_t room)
 	quire_vm_figures(vm, &f);
 	put_meminfo(&text, "MemTotal", f.total);
 	put_meminfo(&text, "MemFree", f.free);
-	put_meminfo(&text, "MemAvailable", f.free);
+	put_meminfo(&text, "MemAvailable", available_pages(vm, &f));
+	put_meminfo(&text, "Cached", f.file + f.shared);
+	put_lists(&text, &f);
 	put_meminfo(&text, "SwapTotal", swap);
 	put_meminfo(&text, "SwapFree", swap > f.swapped ? swap - f.swapped : 0);
 	put_meminfo(&text, "Zswap", f.store);
 	put_meminfo(&text, "Mlocked", locked_pages(vm));
+	put_meminfo(&text, "Dirty", f.dirty);
+	put_meminfo(&text, "Writeback", 0);
 	put_meminfo(&text, "AnonPages", f.anon);
+	put_meminfo(&text, "Mapped", f.mapped);
 	put_meminfo(&text, "Shmem", f.shared);
 	put_meminfo(&text, "PageTables", f.tables);
 	put_meminfo(&text, "CommitLimit", f.commit_limit);
@@ -99,11 +126,11 @@ size_t quire_report_free(struct quire_vm *vm, char *at, size_t room)
 	quire_vm_figures(vm, &f);
 	swapped = f.swapped < swap ? f.swapped : swap;
 	pages[0] = f.total;
-	pages[1] = f.total - f.free;
+	pages[1] = f.total - f.free - f.file - f.shared;
 	pages[2] = f.free;
 	pages[3] = f.shared;
-	pages[4] = 0;
-	pages[5] = f.free;
+	pages[4] = f.file + f.shared;
+	pages[5] = available_pages(vm, &f);
 	qr_text_put(&text, "               total        used        free      shared  "
 			   "buff/cache   available\n");
 	put_row(&text, "Mem:", pages, 6);
@@ -141,6 +168,26 @@ static void put_huge_vmstat(struct qr_text *text, struct quire_vm *vm)
 	put_vmstat(text, "thp_split_pmd", f.split_pmd);
 }
 
+static void put_reclaim(struct qr_text *text, const struct quire_vm_figures *f)
+{
+	put_vmstat(text, "nr_inactive_anon", f->anon + f->shared - f->active_anon);
+	put_vmstat(text, "nr_active_anon", f->active_anon);
+	put_vmstat(text, "nr_inactive_file", f->file - f->active_file);
+	put_vmstat(text, "nr_active_file", f->active_file);
+	put_vmstat(text, "workingset_refault_anon", f->refaults[QR_ANON]);
+	put_vmstat(text, "workingset_refault_file", f->refaults[QR_FILE]);
+	put_vmstat(text, "workingset_activate_anon", f->activated[QR_ANON]);
+	put_vmstat(text, "workingset_activate_file", f->activated[QR_FILE]);
+	put_vmstat(text, "workingset_restore_anon", f->restored[QR_ANON]);
+	put_vmstat(text, "workingset_restore_file", f->restored[QR_FILE]);
+	put_vmstat(text, "pgscan_kswapd", f->scanned[1]);
+	put_vmstat(text, "pgscan_direct", f->scanned[0]);
+	put_vmstat(text, "pgsteal_kswapd", f->stolen[1]);
+	put_vmstat(text, "pgsteal_direct", f->stolen[0]);
+	put_vmstat(text, "pageoutrun", f->daemon_runs);
+	put_vmstat(text, "allocstall", f->stalls);
+}
+
 size_t quire_report_vmstat(struct quire_vm *vm, char *at, size_t room)
 {
 	struct qr_text text;
@@ -153,8 +200,18 @@ size_t quire_report_vmstat(struct quire_vm *vm, char *at, size_t room)
 		faults += f.faults[kind];
 	put_vmstat(&text, "nr_free_pages", f.free);
 	put_vmstat(&text, "nr_anon_pages", f.anon);
+	put_vmstat(&text, "nr_file_pages", f.file + f.shared);
+	put_vmstat(&text, "nr_mapped", f.mapped);
 	put_vmstat(&text, "nr_shmem", f.shared);
 	put_vmstat(&text, "nr_page_table_pages", f.tables);
+	put_reclaim(&text, &f);
+	put_vmstat(&text, "nr_dirty", f.dirty);
+	/* A transfer is over before anybody can look. */
+	put_vmstat(&text, "nr_writeback", 0);
+	put_vmstat(&text, "nr_dirtied", f.dirtied);
+	put_vmstat(&text, "nr_written", f.written);
+	put_vmstat(&text, "pgpgin", f.file_in * KIB_A_PAGE);
+	put_vmstat(&text, "pgpgout", f.file_out * KIB_A_PAGE);
 	put_vmstat(&text, "pgfault", faults);
 	put_vmstat(&text, "pgmajfault", f.faults[QUIRE_FAULT_MAJOR]);
 	put_vmstat(&text, "pswpin", f.pages_in);
@@ -181,9 +238,9 @@ static void put_task(struct qr_text *text, const struct quire_mm *mm)
 	qr_text_number(text, mm->config.uid, 5);
 	qr_text_number(text, mm->config.pid, 6);
 	qr_text_number(text, f->total, 9);
-	qr_text_number(text, f->rss_anon + f->rss_shared, 9);
+	qr_text_number(text, f->rss_anon + f->rss_file + f->rss_shared, 9);
 	qr_text_number(text, f->rss_anon, 9);
-	qr_text_number(text, 0, 9);
+	qr_text_number(text, f->rss_file, 9);
 	qr_text_number(text, f->rss_shared, 10);
 	qr_text_number(text, mm->tables.nr_tables * QUIRE_PAGE_BYTES, 9);
 	qr_text_number(text, f->swapped, 9);
@@ -204,7 +261,7 @@ static void put_victim(struct qr_text *text, const struct quire_mm *victim)
 	qr_text_put(text, victim->config.name);
 	put_kib(text, ") total-vm:", f->total);
 	put_kib(text, ", anon-rss:", f->rss_anon);
-	put_kib(text, ", file-rss:", 0);
+	put_kib(text, ", file-rss:", f->rss_file);
 	put_kib(text, ", shmem-rss:", f->rss_shared);
 	qr_text_put(text, ", UID:");
 	qr_text_number(text, victim->config.uid, 1);
@@ -227,6 +284,8 @@ size_t quire_report_oom(struct quire_vm *vm, struct quire_mm *victim, char *at,
 	qr_text_signed(&text, victim->config.oom_score_adj, 1);
 	put_kib(&text, "\nMem-Info:\nfree:", f.free);
 	put_kib(&text, " anon:", f.anon);
+	put_kib(&text, " file:", f.file);
+	put_kib(&text, " dirty:", f.dirty);
 	put_kib(&text, " shmem:", f.shared);
 	put_kib(&text, " pagetables:", f.tables);
 	put_kib(&text, " swapped:", f.swapped);

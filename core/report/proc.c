@@ -17,6 +17,10 @@ struct usage {
 
 static const char *name_of(const struct quire_mm *mm, const struct quire_area *a)
 {
+	const char *file = qr_area_file_name(mm->vm, a);
+
+	if (file != NULL)
+		return file;
 	if (qr_area_is_hugetlb(a))
 		return "/anon_hugepage (deleted)";
 	if (a->object != 0)
@@ -26,6 +30,24 @@ static const char *name_of(const struct quire_mm *mm, const struct quire_area *a
 	if (a->start < mm->brk.a && a->end > mm->config.brk.a)
 		return "[heap]";
 	return NULL;
+}
+
+/* Offset, device and inode. */
+static void put_place(struct qr_text *text, const struct quire_mm *mm,
+		      const struct quire_area *a)
+{
+	const struct quire_file *file = NULL;
+
+	if (a->object != 0)
+		file = qr_object_file(mm->vm, qr_object_at(&mm->vm->objects, a->object));
+	qr_text_digits(text, a->object == 0 ? 0 : a->offset << QUIRE_PAGE_SHIFT, 8);
+	qr_text_char(text, ' ');
+	qr_text_digits(text, file == NULL ? 0 : file->config.major, 2);
+	qr_text_char(text, ':');
+	qr_text_digits(text, file == NULL ? a->object != 0 : file->config.minor, 2);
+	qr_text_char(text, ' ');
+	qr_text_number(text, file == NULL ? a->object : file->config.inode, 1);
+	qr_text_char(text, ' ');
 }
 
 static void put_line(struct qr_text *text, const struct quire_mm *mm,
@@ -43,15 +65,24 @@ static void put_line(struct qr_text *text, const struct quire_mm *mm,
 	qr_text_char(text, (a->prot & QUIRE_EXEC) != 0 ? 'x' : '-');
 	qr_text_char(text, qr_is_private(a) ? 'p' : 's');
 	qr_text_char(text, ' ');
-	qr_text_digits(text, a->object == 0 ? 0 : a->offset << QUIRE_PAGE_SHIFT, 8);
-	qr_text_put(text, a->object == 0 ? " 00:00 " : " 00:01 ");
-	qr_text_number(text, a->object, 1);
-	qr_text_char(text, ' ');
+	put_place(text, mm, a);
 	if (name != NULL) {
 		qr_text_column(text, start, NAME_COLUMN);
 		qr_text_put(text, name);
 	}
 	qr_text_char(text, '\n');
+}
+
+/* Whether the page of a store was written to, be it by another process. */
+static bool is_dirty(const struct quire_vm *vm, const struct quire_frame *frame)
+{
+	const struct quire_object *object;
+
+	if (!qr_page_has(frame, QUIRE_PAGE_FILE))
+		return false;
+	object = qr_object_at(&vm->objects, qr_page_id(frame));
+	return qr_entry_has(qr_object_get(object, qr_page_index(frame)),
+			    QUIRE_ENTRY_DIRTY);
 }
 
 static void count_present(struct usage *u, const struct quire_vm *vm, quire_entry e,
@@ -60,7 +91,7 @@ static void count_present(struct usage *u, const struct quire_vm *vm, quire_entr
 	const struct quire_frame *frame = qr_zone_frame(&vm->zone, qr_entry_pfn(e));
 	bool of_object = qr_page_is(frame, QUIRE_PAGE_OF_OBJECT);
 	uint32_t nr = frame->nr_entries - (of_object ? 1u : 0u);
-	bool dirty = qr_entry_has(e, QUIRE_ENTRY_DIRTY);
+	bool dirty = qr_entry_has(e, QUIRE_ENTRY_DIRTY) || is_dirty(vm, frame);
 
 	if (qr_entry_pfn(e).n == vm->zero.n)
 		return;
@@ -174,7 +205,9 @@ static void put_flags(struct qr_text *text, const struct quire_area *a)
 	qr_text_put(text, (a->prot & QUIRE_WRITE) != 0 ? "wr " : "");
 	qr_text_put(text, (a->prot & QUIRE_EXEC) != 0 ? "ex " : "");
 	qr_text_put(text, qr_is_private(a) ? "" : "sh ");
-	qr_text_put(text, "mr mw me ");
+	qr_text_put(text, "mr ");
+	qr_text_put(text, qr_area_is(a, QUIRE_AREA_READONLY) ? "" : "mw ");
+	qr_text_put(text, "me ");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (qr_area_is(a, names[i].marks))
 			qr_text_put(text, names[i].name);
@@ -273,9 +306,9 @@ size_t quire_report_status(struct quire_mm *mm, char *at, size_t room)
 	put_status(&text, "VmSize", f.total);
 	put_status(&text, "VmLck", f.locked);
 	put_status(&text, "VmHWM", f.peak_rss);
-	put_status(&text, "VmRSS", f.rss_anon + f.rss_shared);
+	put_status(&text, "VmRSS", f.rss_anon + f.rss_file + f.rss_shared);
 	put_status(&text, "RssAnon", f.rss_anon);
-	put_status(&text, "RssFile", 0);
+	put_status(&text, "RssFile", f.rss_file);
 	put_status(&text, "RssShmem", f.rss_shared);
 	put_status(&text, "VmData", f.data);
 	put_status(&text, "VmStk", f.stack);

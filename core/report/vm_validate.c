@@ -29,10 +29,35 @@ static bool is_owner(const struct walk *walk, const struct quire_area *area,
 		     const struct quire_frame *frame, uint64_t va)
 {
 	uint64_t index = area->offset + qr_pages(va - area->start);
-	uint32_t id = area->object != 0 ? area->object : walk->mm->family;
 
-	return qr_page_is(frame, QUIRE_PAGE_OF_OBJECT) == (area->object != 0) &&
-	       qr_page_id(frame) == id && qr_page_index(frame) == index;
+	if (qr_page_index(frame) != index)
+		return false;
+	if (qr_page_is(frame, QUIRE_PAGE_OF_OBJECT))
+		return area->object != 0 && qr_page_id(frame) == area->object;
+	return (area->object == 0 || qr_is_private(area)) &&
+	       qr_page_id(frame) == walk->mm->family &&
+	       qr_page_has(frame, QUIRE_PAGE_COPY) == (area->object != 0);
+}
+
+/* An entry that names a page of the area's object. */
+static void see_object_entry(struct walk *walk, const struct quire_area *area,
+			     quire_entry e, uint64_t va)
+{
+	struct quire_object *object = qr_object_at(&walk->vm->objects, area->object);
+	uint64_t index = area->offset + qr_pages(va - area->start);
+	bool is_writable = qr_entry_has(e, QUIRE_ENTRY_WRITABLE);
+
+	blame(walk, !is_writable || !qr_is_private(area),
+	      "M5 a private entry of an object's page is not writable");
+	if (!object->has_store) {
+		walk->sum.rss_shared++;
+		return;
+	}
+	walk->sum.rss_file++;
+	blame(walk,
+	      !is_writable ||
+		      qr_entry_has(qr_object_get(object, index), QUIRE_ENTRY_DIRTY),
+	      "C4 a page that may be written to is dirty");
 }
 
 static void see_present(struct walk *walk, const struct quire_area *area, quire_entry e,
@@ -57,8 +82,8 @@ static void see_present(struct walk *walk, const struct quire_area *area, quire_
 	walk->nr_named++;
 	blame(walk, frame->use == QUIRE_FRAME_MAPPED, "M1 an entry's frame is mapped");
 	blame(walk, is_owner(walk, area, frame, va), "M1 a frame's owner");
-	if (area->object != 0) {
-		walk->sum.rss_shared++;
+	if (qr_page_is(frame, QUIRE_PAGE_OF_OBJECT)) {
+		see_object_entry(walk, area, e, va);
 		return;
 	}
 	walk->sum.rss_anon++;
@@ -90,6 +115,7 @@ static void see_leaf(struct walk *walk, const struct qr_leaf *leaf)
 			walk->sum.swapped++;
 		blame(walk,
 		      qr_entry_is_present(e) ||
+			      (qr_entry_is_swapped(e) && qr_is_private(area)) ||
 			      (qr_entry_is_swapped(e) && area->object == 0),
 		      "M1 an entry is empty, present or swapped");
 	}
@@ -111,7 +137,7 @@ static void see_large(struct walk *walk, const struct qr_large *at)
 	      "H1 a large page lies in an area of its kind");
 	blame(walk,
 	      frame->order != 0 &&
-		      (frame->slot == QUIRE_PAGE_POOLED_1G) == (at->level == 2) &&
+		      qr_page_has(frame, QUIRE_PAGE_POOLED_1G) == (at->level == 2) &&
 		      (qr_entry_number(*at->entry) & (qr_pages(at->bytes) - 1)) == 0,
 	      "H1 a large entry names a block of its size");
 	if (walk->wrong != NULL)
@@ -219,6 +245,7 @@ static void see_space(struct walk *walk, struct quire_mm *mm)
 	      walk->sum.hugetlb == mm->figures.hugetlb &&
 		      walk->sum.rss_anon == mm->figures.rss_anon &&
 		      walk->sum.rss_shared == mm->figures.rss_shared &&
+		      walk->sum.rss_file == mm->figures.rss_file &&
 		      walk->sum.swapped == mm->figures.swapped,
 	      "M2 rss and swapped are what entries say");
 }
@@ -234,37 +261,56 @@ static uint32_t areas_of(struct quire_vm *vm, uint32_t object)
 	return nr;
 }
 
-static void see_object(struct walk *walk, uint32_t number)
+static void see_object_leaf(struct walk *walk, uint32_t number,
+			    const struct qr_leaf *leaf, struct quire_object *sum)
 {
-	struct quire_object *object = qr_object_at(&walk->vm->objects, number);
-	uint64_t nr_resident = 0;
-
-	blame(walk,
-	      object->nr_areas > 0 && object->nr_areas == areas_of(walk->vm, number),
-	      "M4 an object's areas counted");
-	for (uint64_t i = 0; i < object->nr_pages && walk->wrong == NULL; i++) {
-		quire_entry e = qr_object_get(object, i);
+	for (uint32_t i = 0; i < QUIRE_TABLE_ENTRIES && walk->wrong == NULL; i++) {
+		uint64_t index = qr_pages(qr_leaf_address(leaf, i).a);
+		quire_entry e = leaf->entries[i];
 		const struct quire_frame *frame;
 
+		sum->nr_swapped += qr_entry_is_swapped(e);
 		if (!qr_entry_is_present(e))
 			continue;
-		nr_resident++;
+		sum->nr_resident++;
 		frame = qr_zone_frame(&walk->vm->zone, qr_entry_pfn(e));
 		blame(walk,
 		      frame->use == QUIRE_FRAME_MAPPED &&
 			      qr_page_is(frame, QUIRE_PAGE_OF_OBJECT) &&
-			      qr_page_id(frame) == number && qr_page_index(frame) == i,
+			      qr_page_id(frame) == number &&
+			      qr_page_index(frame) == index,
 		      "O1 an object's entry and its frame");
 	}
-	blame(walk, nr_resident == object->nr_resident, "O1 resident pages counted");
-	walk->nr_named += nr_resident;
+}
+
+static void see_object(struct walk *walk, uint32_t number)
+{
+	struct quire_object *object = qr_object_at(&walk->vm->objects, number);
+	struct quire_range left = {{0}, {QR_FILE_BYTES_MAX}};
+	struct quire_object sum = {0};
+	struct qr_leaf leaf;
+
+	blame(walk,
+	      (object->file != 0 || object->nr_areas > 0) &&
+		      object->nr_areas == areas_of(walk->vm, number),
+	      "M4 an object's areas counted");
+	while (walk->wrong == NULL && left.start.a < left.end.a &&
+	       qr_tables_next_leaf(&object->tables, left, &leaf)) {
+		see_object_leaf(walk, number, &leaf, &sum);
+		left.start.a = leaf.base + QUIRE_LEAF_BYTES;
+	}
+	blame(walk,
+	      sum.nr_resident == object->nr_resident &&
+		      sum.nr_swapped == object->nr_swapped,
+	      "O1 resident and swapped pages counted");
+	walk->nr_named += sum.nr_resident;
 	if (object->is_charged)
 		walk->charged += object->nr_pages;
 	if ((object->huge_marks & QUIRE_AREA_PROMISED) != 0)
 		walk->promised[qr_hugetlb_size(object->huge_marks)] +=
 			(object->nr_pages << QUIRE_PAGE_SHIFT) /
 				qr_hugetlb_bytes(object->huge_marks) -
-			nr_resident;
+			sum.nr_resident;
 }
 
 static bool count_one(void *ctx, struct quire_mm *mm, const struct quire_area *area,
@@ -283,9 +329,9 @@ static bool count_one(void *ctx, struct quire_mm *mm, const struct quire_area *a
 static void see_pooled(struct walk *walk, const struct quire_frame *frame)
 {
 	enum quire_huge_size size =
-		frame->slot == QUIRE_PAGE_POOLED_1G ? QUIRE_HUGE_1G : QUIRE_HUGE_2M;
+		qr_page_has(frame, QUIRE_PAGE_POOLED_1G) ? QUIRE_HUGE_1G : QUIRE_HUGE_2M;
 
-	if (frame->slot != QUIRE_PAGE_PART)
+	if (!qr_page_has(frame, QUIRE_PAGE_PART))
 		walk->nr_pooled[size]++;
 }
 
@@ -313,7 +359,7 @@ static void see_pools(struct walk *walk)
 static void see_frames(struct walk *walk)
 {
 	struct quire_vm *vm = walk->vm;
-	uint64_t nr_counted = 0, nr_huge = 0;
+	uint64_t nr_counted = 0, nr_active[QR_KINDS] = {0, 0}, nr_huge = 0;
 
 	for (uint32_t n = 0; n < vm->zone.buddy.nr_frames && walk->wrong == NULL; n++) {
 		const struct quire_frame *frame = &vm->zone.frames[n];
@@ -331,8 +377,16 @@ static void see_frames(struct walk *walk)
 		nr += qr_page_is(frame, QUIRE_PAGE_OF_OBJECT);
 		blame(walk, nr == frame->nr_entries, "R2 a frame's entries found");
 		nr_counted += frame->nr_entries;
+		if (qr_page_has(frame, QUIRE_PAGE_ACTIVE))
+			nr_active[qr_page_kind(frame)] += qr_page_size(frame);
 	}
+	blame(walk, qr_hugetlb_frames(vm) == vm->cache.workingset.nr_pooled,
+	      "W2 frames of pools counted");
 	blame(walk, nr_huge == vm->huge.figures.anon, "H3 huge pages counted");
+	blame(walk,
+	      nr_active[QR_ANON] == vm->cache.workingset.nr_active[QR_ANON] &&
+		      nr_active[QR_FILE] == vm->cache.workingset.nr_active[QR_FILE],
+	      "W1 active pages counted");
 	blame(walk, nr_counted == walk->nr_named, "R1 entries that name a frame counted");
 }
 
@@ -348,6 +402,8 @@ const char *qr_report_vm_validate(struct quire_vm *vm)
 		see_object(&walk, n);
 	see_frames(&walk);
 	see_pools(&walk);
+	blame(&walk, qr_page_cache_validate(&vm->cache) == NULL,
+	      qr_page_cache_validate(&vm->cache));
 	blame(&walk, walk.charged == vm->committed, "M3 charges add up");
 	return walk.wrong;
 }

@@ -39,6 +39,7 @@
 #define QUIRE_AREA_NOHUGE     0x1000u
 #define QUIRE_AREA_ONFAULT    0x2000u	 /* LOCKED, but not brought in */
 #define QUIRE_AREA_HUGETLB    0x4000u	 /* pages of 2 MiB from the pool */
+#define QUIRE_AREA_READONLY   0x10000u	 /* a shared file that is only read */
 #define QUIRE_AREA_HUGE_1G    0x1000000u /* HUGETLB with pages of 1 GiB */
 #define QUIRE_AREA_PROMISED   0x2000000u /* each page not there is reserved in the pool */
 #define QUIRE_AREA_BEREFT     0x4000000u /* a page was taken away: bus error */

@@ -140,7 +140,8 @@ void qr_mm_delete(struct quire_mm *mm)
 
 	unmap_all(mm);
 	QUIRE_ASSERT(mm->figures.total == 0 && mm->figures.swapped == 0 &&
-		     mm->figures.rss_anon == 0 && mm->figures.rss_shared == 0);
+		     mm->figures.rss_anon == 0 && mm->figures.rss_shared == 0 &&
+		     mm->figures.rss_file == 0);
 	qr_areas_destroy(&mm->areas);
 	qr_tables_destroy(&mm->tables);
 	leave_family(vm, mm->family);
@@ -267,6 +268,7 @@ bool quire_mm_area_next(struct quire_mm *mm, uint64_t at, struct quire_mm_area *
 			.is_break = a->start < mm->brk.a && a->end > mm->config.brk.a,
 			.offset = a->object == 0 ? 0 : a->offset << QUIRE_PAGE_SHIFT,
 			.object = a->object,
+			.file = qr_area_file_name(mm->vm, a),
 		};
 	qr_mm_leave(mm);
 	return a != NULL;

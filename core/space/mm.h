@@ -15,7 +15,7 @@
  *       frame's owner is the area's object or the mm's family, and the right page;
  *   M2  rss, swapped and the sizes in an mm are what areas and entries say;
  *   M3  committed is the sum over charged areas and charged objects;
- *   M4  an object's nr_areas is the number of areas that show it, never 0;
+ *   M4  an object's nr_areas is the number of areas that show it, 0 only of a file;
  *   M5  a page in a writable entry of a private area is named by no other entry.
  *
  * Locking.  Every call holds turn, the machine's lock; inner is the swap store's, let go
@@ -26,10 +26,9 @@
 #define QUIRE_CORE_SPACE_MM_H
 
 #include "core/base/lock.h"
-#include "core/files/object.h"
+#include "core/files/cache.h"
 #include "core/space/area_tree.h"
 #include "core/space/mm_huge.h"
-#include "core/space/page.h"
 #include "core/space/space.h"
 #include "quire/vm.h"
 
@@ -44,16 +43,20 @@ struct quire_vm {
 	struct quire_vm_config config;
 	struct quire_stats *stats;
 	struct quire_pool objects, families;
+	struct quire_page_cache cache;
 	struct quire_mm *mms; /* all of them */
 	quire_pfn zero;	      /* the page of zeros that reads share */
 	uint32_t next_anon, next_asid;
 	uint64_t committed; /* pages */
 	struct quire_lane lane;
-	uint32_t hand; /* the frame that reclaim looks at next */
+	uint32_t hands[QR_KINDS]; /* the frames that reclaim looks at next */
+	bool is_daemon;		  /* it is the page-out daemon that reclaims */
 	struct quire_vm_figures figures;
 	struct qr_huge huge;
 	/* The upcall for frames: true when it is worth trying again. */
 	bool (*pressure)(struct quire_vm *vm);
+	/* The upcall for one page that somebody wants out: whether it went. */
+	bool (*evict)(struct quire_vm *vm, quire_pfn pfn);
 };
 
 struct quire_mm {
@@ -92,6 +95,7 @@ struct qr_proposal {
 	bool is_forked;	  /* anon is a forked child's, and this is copied from it */
 	bool only_extend; /* brk: nothing is joined behind it */
 	bool is_free;	  /* mmap: nothing is there */
+	bool is_file;	  /* mmap: object and offset are a file's */
 };
 
 static inline uint64_t qr_pages(uint64_t bytes)
@@ -157,7 +161,7 @@ enum quire_status qr_mm_place_aligned(struct quire_mm *mm, uint64_t hint, uint64
 /* The same as Linux does it for private anonymous areas: at a multiple of 2 MiB where the
  * length is one, nothing is said of where, and there is room. */
 enum quire_status qr_mm_place_near(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
-				   bool is_private, uint64_t *out);
+				   bool is_anon, uint64_t *out);
 /* Where an area's addresses begin, the gap below a stack included. */
 uint64_t qr_area_gap_start(const struct quire_mm *mm, const struct quire_area *area);
 
@@ -187,6 +191,8 @@ void qr_mm_zap(struct quire_mm *mm, uint64_t start, uint64_t end);
 /* The leaf of va, made if need be; false where no frame can be had. */
 bool qr_mm_leaf(struct quire_mm *mm, uint64_t va, struct qr_leaf *out);
 void qr_mm_flush(struct quire_mm *mm, uint64_t start, uint64_t end);
+/* The account of one entry that came to mm, or, by = UINT64_MAX, left it. */
+void qr_mm_count(struct quire_mm *mm, quire_entry e, uint64_t by);
 /* Sets the entry of va, and accounts for the old one and the new. */
 void qr_mm_set(struct quire_mm *mm, struct qr_leaf *leaf, uint64_t va, quire_entry e);
 /* So many pages more (or, negative, fewer) are in memory. */
@@ -204,6 +210,41 @@ void qr_vm_put_object(struct quire_vm *vm, uint32_t number);
 /* Drops what the object has at [first, last). */
 void qr_object_truncate(struct quire_vm *vm, struct quire_object *object, uint64_t first,
 			uint64_t last);
+
+/* ---- mm_file.c */
+
+/* NULL: shared memory without a name. */
+struct quire_file *qr_object_file(const struct quire_vm *vm,
+				  const struct quire_object *object);
+/* NULL where the area shows no file. */
+const char *qr_area_file_name(const struct quire_vm *vm, const struct quire_area *area);
+/* The flags of an entry by which area shows a page of its object. */
+uint64_t qr_object_flags(const struct quire_vm *vm, const struct quire_area *area,
+			 bool for_write);
+/* The object's page is in memory afterwards, and *out its frame; *was_out: it had to be
+ * fetched.  index lies within the object. */
+enum quire_status qr_object_page(struct quire_vm *vm, uint32_t number, uint64_t index,
+				 enum qr_fetch how, quire_pfn *out, bool *was_out);
+/* No entry names those pages of the object any more; copies_too: nor the private copies
+ * of them. */
+void qr_object_unmap(struct quire_vm *vm, uint32_t number, uint64_t first, uint64_t last,
+		     bool copies_too);
+/* The upcall of the page cache. */
+void qr_page_protect(struct quire_vm *vm, quire_pfn pfn);
+/* The file may have lost its last user. */
+void qr_file_settle(struct quire_vm *vm, struct quire_file *file);
+/* Somebody is about to make a page dirty: keeps the dirty ones below dirty_ratio. */
+void qr_vm_balance_dirty(struct quire_vm *vm);
+/* Keeps them below dirty_background_ratio. */
+void qr_vm_write_background(struct quire_vm *vm);
+/* status, or QUIRE_IO for a failure that was not reported yet. */
+enum quire_status qr_file_report(struct quire_file *file, enum quire_status status);
+/* What msync does for the part of one area. */
+enum quire_status qr_mm_sync_area(struct quire_mm *mm, const struct quire_area *area,
+				  uint64_t start, uint64_t end);
+/* What MADV_WILLNEED does for the part of one area. */
+void qr_mm_will_need(struct quire_mm *mm, const struct quire_area *area, uint64_t start,
+		     uint64_t end);
 
 /* ---- mm_rmap.c */
 

@@ -66,32 +66,13 @@ static enum quire_status drop_lazily(const struct advice *a)
 			if (frame->nr_entries > 1)
 				continue;
 			frame->owner |= QUIRE_PAGE_LAZY;
+			qr_page_deactivate(&vm->cache.workingset, frame);
 			leaf.entries[i] = qr_entry_without(
 				e, QUIRE_ENTRY_DIRTY | QUIRE_ENTRY_ACCESSED);
 		}
 	}
 	qr_mm_flush(a->mm, a->start, a->end);
 	return QUIRE_OK;
-}
-
-/* Nobody has those pages of the object any more. */
-static void zap_everywhere(struct quire_vm *vm, uint32_t number, uint64_t first,
-			   uint64_t last)
-{
-	for (struct quire_mm *mm = vm->mms; mm != NULL; mm = mm->next) {
-		const struct quire_area *a = qr_mm_from(mm, 0);
-
-		for (; a != NULL; a = qr_mm_from(mm, a->end)) {
-			uint64_t pages = qr_pages(a->end - a->start);
-			uint64_t from = first > a->offset ? first - a->offset : 0;
-			uint64_t to = last > a->offset ? last - a->offset : 0;
-
-			to = to < pages ? to : pages;
-			if (a->object == number && from < to)
-				qr_mm_zap(mm, a->start + (from << QUIRE_PAGE_SHIFT),
-					  a->start + (to << QUIRE_PAGE_SHIFT));
-		}
-	}
 }
 
 static enum quire_status punch(const struct advice *a)
@@ -102,11 +83,25 @@ static enum quire_status punch(const struct advice *a)
 
 	if (qr_area_is(a->area, QUIRE_AREA_LOCKED) || a->area->object == 0)
 		return QUIRE_INVALID;
-	if (qr_is_private(a->area))
+	if (qr_is_private(a->area) || qr_area_is(a->area, QUIRE_AREA_READONLY))
 		return QUIRE_REFUSED;
-	zap_everywhere(vm, a->area->object, first, last);
+	if (qr_object_at(&vm->objects, a->area->object)->has_store)
+		return QUIRE_UNSUPPORTED;
+	qr_object_unmap(vm, a->area->object, first, last, false);
 	qr_object_truncate(vm, qr_object_at(&vm->objects, a->area->object), first, last);
 	return QUIRE_OK;
+}
+
+static void make_entry_old(struct quire_vm *vm, quire_entry *e)
+{
+	struct quire_frame *frame;
+
+	if (!qr_entry_is_present(*e) || qr_entry_pfn(*e).n == vm->zero.n)
+		return;
+	frame = qr_zone_frame(&vm->zone, qr_entry_pfn(*e));
+	*e = qr_entry_without(*e, QUIRE_ENTRY_ACCESSED);
+	qr_page_deactivate(&vm->cache.workingset, frame);
+	frame->slot &= ~QUIRE_PAGE_REFERENCED;
 }
 
 static enum quire_status make_old(const struct advice *a)
@@ -122,12 +117,36 @@ static enum quire_status make_old(const struct advice *a)
 		for (uint32_t i = 0; i < QUIRE_TABLE_ENTRIES; i++) {
 			uint64_t va = qr_leaf_address(&leaf, i).a;
 
-			if (va >= a->start && va < a->end &&
-			    qr_entry_is_present(leaf.entries[i]))
-				leaf.entries[i] = qr_entry_without(leaf.entries[i],
-								   QUIRE_ENTRY_ACCESSED);
+			if (va >= a->start && va < a->end)
+				make_entry_old(a->mm->vm, &leaf.entries[i]);
 		}
 		range.start.a = leaf.base + QUIRE_LEAF_BYTES;
+	}
+	return QUIRE_OK;
+}
+
+/* Pages that no other process has: the others' say is asked by reclaim. */
+static enum quire_status page_out(const struct advice *a)
+{
+	struct quire_vm *vm = a->mm->vm;
+
+	if (qr_area_is(a->area, QUIRE_AREA_LOCKED))
+		return QUIRE_INVALID;
+	for (uint64_t va = a->start; va < a->end; va += QUIRE_PAGE_BYTES) {
+		const struct quire_frame *frame;
+		struct qr_leaf leaf;
+		quire_entry e;
+
+		if (!qr_tables_leaf(&a->mm->tables, (quire_vaddr){va}, &leaf)) {
+			va |= QUIRE_LEAF_BYTES - QUIRE_PAGE_BYTES;
+			continue;
+		}
+		e = leaf.entries[qr_leaf_index((quire_vaddr){va})];
+		if (!qr_entry_is_present(e) || qr_entry_pfn(e).n == vm->zero.n)
+			continue;
+		frame = qr_zone_frame(&vm->zone, qr_entry_pfn(e));
+		if (frame->nr_entries == 1u + qr_page_is(frame, QUIRE_PAGE_OF_OBJECT))
+			(void)vm->evict(vm, qr_entry_pfn(e));
 	}
 	return QUIRE_OK;
 }
@@ -174,14 +193,17 @@ static enum quire_status advise_area(struct advice *a)
 	case QUIRE_MM_REMOVE:
 		return punch(a);
 	case QUIRE_MM_COLD:
-	case QUIRE_MM_PAGEOUT:
 		return make_old(a);
+	case QUIRE_MM_PAGEOUT:
+		return page_out(a);
 	case QUIRE_MM_POPULATE_READ:
 	case QUIRE_MM_POPULATE_WRITE:
 		return populate(a);
 	case QUIRE_MM_COLLAPSE:
 		return qr_huge_collapse(a->mm, a->area, a->start, a->end);
 	case QUIRE_MM_WILLNEED:
+		qr_mm_will_need(a->mm, a->area, a->start, a->end);
+		return QUIRE_OK;
 	case QUIRE_MM_ADVICES:
 		return QUIRE_OK;
 	}
@@ -238,9 +260,12 @@ static bool is_resident(struct quire_mm *mm, const struct quire_area *area, uint
 
 	if (qr_tables_large(&mm->tables, (quire_vaddr){va}, &large))
 		return true;
-	if (qr_tables_leaf(&mm->tables, (quire_vaddr){va}, &leaf) &&
-	    qr_entry_is_present(leaf.entries[qr_leaf_index((quire_vaddr){va})]))
-		return true;
+	if (qr_tables_leaf(&mm->tables, (quire_vaddr){va}, &leaf)) {
+		quire_entry e = leaf.entries[qr_leaf_index((quire_vaddr){va})];
+
+		if (!qr_entry_is_empty(e))
+			return qr_entry_is_present(e);
+	}
 	if (area->object == 0)
 		return false;
 	object = qr_object_at(&mm->vm->objects, area->object);
@@ -278,7 +303,7 @@ enum quire_status quire_mm_sync(struct quire_mm *mm, uint64_t start, uint64_t by
 {
 	const uint32_t both = QUIRE_MM_SYNC_ASYNC | QUIRE_MM_SYNC_SYNC;
 	uint64_t end = start + ((bytes + IN_PAGE) & ~IN_PAGE);
-	enum quire_status status = QUIRE_OK;
+	enum quire_status status = QUIRE_OK, wrote = QUIRE_OK;
 
 	if ((flags & ~(both | QUIRE_MM_SYNC_INVALIDATE)) != 0 || (start & IN_PAGE) != 0 ||
 	    (flags & both) == both)
@@ -298,6 +323,14 @@ enum quire_status quire_mm_sync(struct quire_mm *mm, uint64_t start, uint64_t by
 		if ((flags & QUIRE_MM_SYNC_INVALIDATE) != 0 &&
 		    qr_area_is(a, QUIRE_AREA_LOCKED)) {
 			status = QUIRE_BUSY;
+			break;
+		}
+		if ((flags & QUIRE_MM_SYNC_SYNC) != 0)
+			wrote = qr_mm_sync_area(mm, a,
+						start > a->start ? start : a->start,
+						end < a->end ? end : a->end);
+		if (wrote != QUIRE_OK) {
+			status = wrote;
 			break;
 		}
 		start = a->end;

@@ -50,6 +50,7 @@ static void own(struct quire_mm *mm, struct quire_area *area, uint64_t base,
 
 	qr_mm_prepare_anon(mm, area);
 	frame->nr_entries = 1;
+	frame->slot = 0;
 	frame->owner = owner_of(mm, area, base);
 }
 

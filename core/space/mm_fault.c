@@ -44,6 +44,7 @@ static void own(const struct fault *f, quire_pfn pfn)
 	frame->nr_entries = 1;
 	frame->owner =
 		qr_page_owner(false, f->mm->family, index_of(f)) | QUIRE_PAGE_EXCLUSIVE;
+	frame->slot = f->area->object != 0 ? QUIRE_PAGE_COPY : 0;
 }
 
 static void set(struct fault *f, quire_pfn pfn, uint64_t flags)
@@ -91,6 +92,8 @@ static enum quire_status map_swapped(struct fault *f)
 	}
 	f->kind = QUIRE_FAULT_MAJOR;
 	set(f, pfn, qr_area_flags(f->area) | QUIRE_ENTRY_DIRTY);
+	qr_workingset_refault(&f->vm->cache.workingset, qr_zone_frame(&f->vm->zone, pfn),
+			      qr_ghost_of_slot(slot.n));
 	qr_swap_drop(&f->vm->swap, slot);
 	f->vm->figures.pages_in++;
 	return QUIRE_OK;
@@ -121,39 +124,21 @@ static enum quire_status copy(struct fault *f)
 	return QUIRE_OK;
 }
 
-/* The object's page is in memory afterwards, and *out its frame. */
-static enum quire_status object_page(struct fault *f, struct quire_object *object,
-				     uint64_t index, quire_pfn *out)
+/* Brings the page of the area's object in. */
+static enum quire_status object_page(struct fault *f, quire_pfn *out)
 {
-	quire_entry e = qr_object_get(object, index);
-	enum quire_status status = QUIRE_OK;
-	struct quire_frame *frame;
+	enum qr_fetch how = QR_FETCH_AROUND;
+	enum quire_status status;
+	bool was_out;
 
-	f->kind = QUIRE_FAULT_MAPPED;
-	*out = qr_entry_pfn(e);
-	if (qr_entry_is_present(e))
-		return QUIRE_OK;
-	if (!qr_vm_take(f->vm, out))
-		return QUIRE_NO_MEMORY;
-	frame = qr_zone_frame(&f->vm->zone, *out);
-	frame->nr_entries = 1;
-	frame->owner = qr_page_owner(true, f->area->object, index);
-	if (qr_entry_is_swapped(e)) {
-		status = qr_space_load(&f->vm->swap, &f->vm->lane,
-				       (quire_slot){qr_entry_number(e)},
-				       bytes_of(f, *out), false);
-		f->kind = QUIRE_FAULT_MAJOR;
-		f->vm->figures.pages_in++;
-	} else {
-		memset(bytes_of(f, *out), 0, QUIRE_PAGE_BYTES);
-	}
-	if (status == QUIRE_OK &&
-	    !qr_object_set(object, index, qr_entry_present(*out, 0)))
-		status = QUIRE_NO_MEMORY;
-	if (status != QUIRE_OK)
-		qr_vm_put(f->vm, *out);
-	else if (qr_entry_is_swapped(e))
-		qr_swap_drop(&f->vm->swap, (quire_slot){qr_entry_number(e)});
+	if (qr_area_is(f->area, QUIRE_AREA_RANDOM))
+		how = QR_FETCH_ALONE;
+	else if (qr_area_is(f->area, QUIRE_AREA_SEQUENTIAL))
+		how = QR_FETCH_AHEAD;
+	status = qr_object_page(f->vm, f->area->object, index_of(f), how, out, &was_out);
+	f->kind = was_out ? QUIRE_FAULT_MAJOR : QUIRE_FAULT_MAPPED;
+	if (status == QUIRE_IO)
+		f->kind = QUIRE_FAULT_BUS;
 	return status;
 }
 
@@ -196,29 +181,76 @@ static void map_around(struct fault *f, const struct quire_object *object)
 		e = index_of(f) < object->nr_pages ? qr_object_get(object, index_of(f))
 						   : (quire_entry){0};
 		if (qr_entry_is_present(e) && name_once_more(f, qr_entry_pfn(e)))
-			set(f, qr_entry_pfn(e), qr_area_flags(f->area));
+			set(f, qr_entry_pfn(e), qr_object_flags(f->vm, f->area, false));
 	}
 	f->va = here;
 }
 
-static enum quire_status map_shared(struct fault *f)
+/* A write to a page of the object that only this process is to see. */
+static enum quire_status map_copy(struct fault *f)
+{
+	enum quire_status status;
+	quire_pfn from, pfn;
+
+	if (!qr_vm_take(f->vm, &pfn))
+		return QUIRE_NO_MEMORY;
+	own(f, pfn);
+	status = object_page(f, &from);
+	if (status != QUIRE_OK) {
+		qr_vm_put(f->vm, pfn);
+		return status;
+	}
+	memcpy(bytes_of(f, pfn), bytes_of(f, from), QUIRE_PAGE_BYTES);
+	if (f->kind == QUIRE_FAULT_MAPPED)
+		f->kind = QUIRE_FAULT_COPY;
+	set(f, pfn, qr_area_flags(f->area) | QUIRE_ENTRY_DIRTY);
+	return QUIRE_OK;
+}
+
+/* Sees to it that the page of a store is dirty before somebody may write to it. */
+static void note_write(struct fault *f)
+{
+	struct quire_object *object = qr_object_at(&f->vm->objects, f->area->object);
+
+	if (f->write && object->has_store)
+		qr_file_set_dirty(qr_object_file(f->vm, object), index_of(f));
+}
+
+static enum quire_status map_object(struct fault *f)
 {
 	struct quire_object *object = qr_object_at(&f->vm->objects, f->area->object);
 	enum quire_status status;
 	quire_pfn pfn;
 
+	/* Before anything else, as Linux: also a bus error maps what is there around it, or
+	 * begins the history of private pages. */
+	if (!f->write)
+		map_around(f, object);
+	else if (qr_is_private(f->area))
+		qr_mm_prepare_anon(f->mm, f->area);
 	if (index_of(f) >= object->nr_pages) {
 		f->kind = QUIRE_FAULT_BUS;
 		return QUIRE_PAST_END;
 	}
-	status = object_page(f, object, index_of(f), &pfn);
+	if (f->write && qr_is_private(f->area))
+		return map_copy(f);
+	status = object_page(f, &pfn);
 	if (status != QUIRE_OK)
 		return status;
 	if (!name_once_more(f, pfn))
 		return QUIRE_NO_MEMORY;
-	set(f, pfn, qr_area_flags(f->area));
-	if (!f->write)
-		map_around(f, object);
+	note_write(f);
+	set(f, pfn, qr_object_flags(f->vm, f->area, f->write));
+	return QUIRE_OK;
+}
+
+/* The first write to a page of a store since it was read or written back. */
+static enum quire_status allow_write(struct fault *f)
+{
+	note_write(f);
+	f->kind = QUIRE_FAULT_REUSE;
+	set(f, qr_entry_pfn(f->entry),
+	    qr_object_flags(f->vm, f->area, true) | QUIRE_ENTRY_ACCESSED);
 	return QUIRE_OK;
 }
 
@@ -241,14 +273,14 @@ static enum quire_status resolve(struct fault *f)
 	f->entry = f->leaf.entries[qr_leaf_index((quire_vaddr){f->va})];
 	if (qr_entry_is_present(f->entry)) {
 		if (f->write && !qr_entry_has(f->entry, QUIRE_ENTRY_WRITABLE))
-			return copy(f);
+			return qr_is_private(f->area) ? copy(f) : allow_write(f);
 		f->kind = QUIRE_FAULT_SPURIOUS;
 		return QUIRE_OK;
 	}
 	if (qr_entry_is_swapped(f->entry))
 		status = map_swapped(f);
 	else if (f->area->object != 0)
-		status = map_shared(f);
+		status = map_object(f);
 	else
 		status = f->write ? map_new(f) : map_zero_page(f);
 	if (status != QUIRE_OK)
@@ -261,6 +293,8 @@ static enum quire_status handle(struct fault *f)
 {
 	enum quire_status status;
 
+	if (f->write && !qr_is_private(f->area))
+		qr_vm_balance_dirty(f->vm);
 	do
 		status = resolve(f);
 	while (status == QUIRE_NO_MEMORY && f->vm->pressure(f->vm));

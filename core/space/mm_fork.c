@@ -29,14 +29,6 @@ static bool share_entry(struct quire_mm *parent, quire_entry *e)
 	return true;
 }
 
-static void count(struct quire_mm *child, quire_entry e)
-{
-	if (qr_entry_is_swapped(e))
-		child->figures.swapped++;
-	else if (qr_entry_pfn(e).n != child->vm->zero.n)
-		child->figures.rss_anon++;
-}
-
 /* Returns how far it got: up to last, or less where a frame is lacking. */
 static uint32_t copy_leaf(struct quire_mm *parent, struct quire_mm *child,
 			  struct qr_leaf *from, uint32_t first, uint32_t last)
@@ -59,7 +51,7 @@ static uint32_t copy_leaf(struct quire_mm *parent, struct quire_mm *child,
 		from->entries[i] = e;
 		to.entries[i] = qr_entry_without(e, QUIRE_ENTRY_ACCESSED);
 		table->nr_entries++;
-		count(child, e);
+		qr_mm_count(child, e, 1);
 	}
 	if (table->nr_entries == 0)
 		qr_tables_prune(&child->tables, (quire_vaddr){from->base});

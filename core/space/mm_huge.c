@@ -80,13 +80,14 @@ void qr_huge_split(struct quire_vm *vm, quire_pfn pfn)
 	struct quire_frame *frames = qr_zone_frame(&vm->zone, pfn);
 	uint16_t nr_entries = frames->nr_entries;
 	uint64_t owner = frames->owner;
+	uint32_t slot = frames->slot;
 
 	QUIRE_ASSERT(frames->order == QUIRE_HUGE_ORDER && !qr_page_is_pooled(frames));
 	qr_rmap_walk(vm, pfn, split_entry, vm);
 	qr_zone_split_block(&vm->zone, pfn);
 	for (uint32_t i = 0; i < QUIRE_HUGE_PAGES; i++) {
 		frames[i].nr_entries = nr_entries;
-		frames[i].slot = 0;
+		frames[i].slot = slot;
 		frames[i].owner = owner + i;
 	}
 	vm->huge.figures.anon--;
@@ -123,6 +124,7 @@ static void put(struct quire_vm *vm, quire_pfn pfn)
 	QUIRE_ASSERT(frame->nr_entries > 0);
 	if (--frame->nr_entries > 0)
 		return;
+	qr_page_forget(&vm->cache.workingset, frame);
 	qr_zone_free_block(&vm->zone, pfn, QUIRE_HUGE_ORDER);
 	vm->huge.figures.anon--;
 }
@@ -284,7 +286,11 @@ void qr_large_age(struct quire_mm *mm, uint64_t start, uint64_t end)
 	qr_huge_cut(mm, start);
 	qr_huge_cut(mm, end);
 	while (left.start.a < end && qr_tables_next_large(&mm->tables, left, &at)) {
+		struct quire_frame *frame = frame_of(mm->vm, *at.entry);
+
 		*at.entry = qr_entry_without(*at.entry, QUIRE_ENTRY_ACCESSED);
+		qr_page_deactivate(&mm->vm->cache.workingset, frame);
+		frame->slot &= ~QUIRE_PAGE_REFERENCED;
 		left.start.a = at.base + at.bytes;
 	}
 }
@@ -305,6 +311,7 @@ void qr_large_free_lazily(struct quire_mm *mm, uint64_t start, uint64_t end)
 		if (frame->nr_entries > 1)
 			continue;
 		frame->owner |= QUIRE_PAGE_LAZY;
+		qr_page_deactivate(&mm->vm->cache.workingset, frame);
 		*at.entry = qr_entry_without(*at.entry,
 					     QUIRE_ENTRY_DIRTY | QUIRE_ENTRY_ACCESSED);
 	}

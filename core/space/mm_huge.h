@@ -25,8 +25,8 @@
 #ifndef QUIRE_CORE_SPACE_MM_HUGE_H
 #define QUIRE_CORE_SPACE_MM_HUGE_H
 
+#include "core/files/page.h"
 #include "core/paging/tables.h"
-#include "core/space/page.h"
 #include "quire/huge.h"
 #include "quire/vm.h"
 

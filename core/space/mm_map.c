@@ -137,9 +137,15 @@ static enum quire_status check(struct quire_mm *mm, struct qr_proposal *p, uint3
 		return QUIRE_DENIED;
 	if (!qr_mm_may_lock(mm, p->marks, pages))
 		return QUIRE_AGAIN;
+	if (p->is_file && p->offset + pages > qr_pages(QR_FILE_BYTES_MAX))
+		return QUIRE_OVERFLOW;
 	if ((flags & kinds) != QUIRE_MM_SHARED && (flags & kinds) != QUIRE_MM_PRIVATE)
 		return QUIRE_INVALID;
-	if ((flags & QUIRE_MM_SHARED) != 0 && (flags & QUIRE_MM_GROWSDOWN) != 0)
+	if ((flags & QUIRE_MM_SHARED) != 0 && (p->prot & QUIRE_WRITE) != 0 &&
+	    (p->marks & QUIRE_AREA_READONLY) != 0)
+		return QUIRE_REFUSED;
+	if (((flags & QUIRE_MM_SHARED) != 0 || p->is_file) &&
+	    (flags & QUIRE_MM_GROWSDOWN) != 0)
 		return QUIRE_INVALID;
 	return QUIRE_OK;
 }
@@ -171,6 +177,8 @@ static void drop_object(struct quire_vm *vm, const struct qr_proposal *p)
 {
 	struct quire_object *object = qr_object_at(&vm->objects, p->object);
 
+	if (p->is_file)
+		return;
 	if (object->is_charged)
 		qr_vm_uncharge(vm, object->nr_pages);
 	qr_object_free(&vm->objects, p->object);
@@ -198,10 +206,12 @@ static enum quire_status replace(struct quire_mm *mm, struct qr_proposal *p)
 			return QUIRE_NO_MEMORY;
 		p->marks |= QUIRE_AREA_CHARGED;
 	}
-	if ((p->marks & (QUIRE_AREA_SHARED | QUIRE_AREA_HUGETLB)) != 0) {
-		status = (p->marks & QUIRE_AREA_HUGETLB) != 0
-				 ? qr_hugetlb_promise(mm->vm, p)
-				 : make_object(mm->vm, p);
+	if ((p->marks & QUIRE_AREA_HUGETLB) != 0) {
+		status = qr_hugetlb_promise(mm->vm, p);
+		if (status != QUIRE_OK)
+			return status;
+	} else if ((p->marks & QUIRE_AREA_SHARED) != 0 && !p->is_file) {
+		status = make_object(mm->vm, p);
 		if (status != QUIRE_OK)
 			return status;
 	}
@@ -218,16 +228,16 @@ static enum quire_status replace(struct quire_mm *mm, struct qr_proposal *p)
 
 /* A large area begins where a huge page may. */
 static enum quire_status place(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
-			       uint32_t flags, uint64_t *out)
+			       bool is_file, uint32_t flags, uint64_t *out)
 {
+	bool is_anon = !is_file && (flags & QUIRE_MM_SHARED) == 0;
 	const uint32_t fixed = QUIRE_MM_FIXED | QUIRE_MM_NOREPLACE;
 	uint64_t in_page = qr_hugetlb_bytes(marks_of(mm, flags)) - 1;
 
 	if ((flags & QUIRE_MM_HUGETLB) == 0 && (flags & fixed) != 0)
 		return qr_mm_place(mm, hint, bytes, true, out);
 	if ((flags & QUIRE_MM_HUGETLB) == 0)
-		return qr_mm_place_near(mm, hint, bytes, (flags & QUIRE_MM_SHARED) == 0,
-					out);
+		return qr_mm_place_near(mm, hint, bytes, is_anon, out);
 	if ((flags & fixed) != 0 && (hint & in_page) != 0)
 		return QUIRE_INVALID;
 	if ((flags & fixed) != 0)
@@ -248,12 +258,12 @@ static enum quire_status map(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
 		hint = floor;
 	if (qr_mm_nr_areas(mm) > mm->vm->config.max_areas)
 		return QUIRE_NO_MEMORY;
-	status = place(mm, hint, bytes, flags, &p->start);
+	status = place(mm, hint, bytes, p->is_file, flags, &p->start);
 	if (status != QUIRE_OK)
 		return status;
 	p->end = p->start + bytes;
 	p->is_free = qr_areas_are_free(&mm->areas, p->start, p->end);
-	p->marks = marks_of(mm, flags);
+	p->marks |= marks_of(mm, flags);
 	status = check(mm, p, flags);
 	if (status != QUIRE_OK)
 		return status;
@@ -264,7 +274,8 @@ static enum quire_status map(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
 	status = replace(mm, p);
 	if (status != QUIRE_OK)
 		return status;
-	p->offset = p->object == 0 ? qr_pages(p->start) : 0;
+	if (p->object == 0)
+		p->offset = qr_pages(p->start);
 	if ((p->marks & QUIRE_AREA_CHARGED) != 0)
 		mm->vm->committed += qr_pages(bytes);
 	qr_mm_account(mm, p->prot, p->marks, (int64_t)qr_pages(bytes));
@@ -274,10 +285,9 @@ static enum quire_status map(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
 	return QUIRE_OK;
 }
 
-enum quire_status quire_mm_map(struct quire_mm *mm, uint64_t start, uint64_t bytes,
-			       uint32_t prot, uint32_t flags, uint64_t *out)
+static enum quire_status call(struct quire_mm *mm, uint64_t start, uint64_t bytes,
+			      struct qr_proposal *p, uint32_t flags, uint64_t *out)
 {
-	struct qr_proposal p = {.prot = prot};
 	uint64_t in_page = QUIRE_PAGE_BYTES - 1;
 	enum quire_status status;
 
@@ -290,9 +300,35 @@ enum quire_status quire_mm_map(struct quire_mm *mm, uint64_t start, uint64_t byt
 	if (bytes == 0)
 		return QUIRE_NO_MEMORY;
 	qr_mm_enter(mm);
-	status = map(mm, start, bytes, &p, flags);
+	status = map(mm, start, bytes, p, flags);
 	qr_mm_leave(mm);
 	if (status == QUIRE_OK)
-		*out = p.start;
+		*out = p->start;
 	return status;
+}
+
+enum quire_status quire_mm_map(struct quire_mm *mm, uint64_t start, uint64_t bytes,
+			       uint32_t prot, uint32_t flags, uint64_t *out)
+{
+	struct qr_proposal p = {.prot = prot};
+
+	return call(mm, start, bytes, &p, flags, out);
+}
+
+enum quire_status quire_mm_map_file(struct quire_mm *mm, struct quire_file *file,
+				    uint64_t offset, uint64_t start, uint64_t bytes,
+				    uint32_t prot, uint32_t flags, uint64_t *out)
+{
+	struct qr_proposal p = {
+		.prot = prot,
+		.offset = qr_pages(offset),
+		.object = file->object,
+		.is_file = true,
+	};
+
+	if ((offset & (QUIRE_PAGE_BYTES - 1)) != 0)
+		return QUIRE_INVALID;
+	if (file->config.is_readonly && (flags & QUIRE_MM_SHARED) != 0)
+		p.marks = QUIRE_AREA_READONLY;
+	return call(mm, start, bytes, &p, flags, out);
 }

@@ -13,8 +13,10 @@ void qr_vm_put(struct quire_vm *vm, quire_pfn pfn)
 	struct quire_frame *frame = qr_zone_frame(&vm->zone, pfn);
 
 	QUIRE_ASSERT(frame->nr_entries > 0);
-	if (--frame->nr_entries == 0)
-		qr_zone_free(&vm->zone, pfn);
+	if (--frame->nr_entries > 0)
+		return;
+	qr_page_forget(&vm->cache.workingset, frame);
+	qr_zone_free(&vm->zone, pfn);
 }
 
 void qr_mm_flush(struct quire_mm *mm, uint64_t start, uint64_t end)
@@ -45,8 +47,8 @@ uint64_t qr_area_flags(const struct quire_area *area)
 	return flags;
 }
 
-/* The account of one entry of mm; by is 1 or -1. */
-static void count_entry(struct quire_mm *mm, quire_entry e, uint64_t by)
+/* by is 1 or -1. */
+void qr_mm_count(struct quire_mm *mm, quire_entry e, uint64_t by)
 {
 	struct quire_vm *vm = mm->vm;
 
@@ -56,7 +58,9 @@ static void count_entry(struct quire_mm *mm, quire_entry e, uint64_t by)
 		const struct quire_frame *frame =
 			qr_zone_frame(&vm->zone, qr_entry_pfn(e));
 
-		if (qr_page_is(frame, QUIRE_PAGE_OF_OBJECT))
+		if (qr_page_has(frame, QUIRE_PAGE_FILE))
+			mm->figures.rss_file += by;
+		else if (qr_page_is(frame, QUIRE_PAGE_OF_OBJECT))
 			mm->figures.rss_shared += by;
 		else
 			mm->figures.rss_anon += by;
@@ -75,8 +79,8 @@ void qr_mm_set(struct quire_mm *mm, struct qr_leaf *leaf, uint64_t va, quire_ent
 {
 	uint32_t index = qr_leaf_index((quire_vaddr){va});
 
-	count_entry(mm, leaf->entries[index], UINT64_MAX);
-	count_entry(mm, e, 1);
+	qr_mm_count(mm, leaf->entries[index], UINT64_MAX);
+	qr_mm_count(mm, e, 1);
 	qr_leaf_set(&mm->tables, leaf, index, e);
 	note_peak(mm);
 }
@@ -91,7 +95,7 @@ static void drop_entry(struct quire_mm *mm, quire_entry e)
 {
 	struct quire_vm *vm = mm->vm;
 
-	count_entry(mm, e, UINT64_MAX);
+	qr_mm_count(mm, e, UINT64_MAX);
 	if (qr_entry_is_swapped(e))
 		qr_swap_drop(&vm->swap, (quire_slot){qr_entry_number(e)});
 	else if (qr_entry_pfn(e).n != vm->zero.n)
@@ -146,7 +150,8 @@ bool qr_mm_may_write(const struct quire_vm *vm, const struct quire_area *area,
 		     quire_entry e)
 {
 	if (!qr_is_private(area))
-		return true;
+		return !qr_object_at(&vm->objects, area->object)->has_store ||
+		       qr_entry_has(e, QUIRE_ENTRY_DIRTY);
 	return qr_entry_pfn(e).n != vm->zero.n &&
 	       qr_page_is(qr_zone_frame(&vm->zone, qr_entry_pfn(e)),
 			  QUIRE_PAGE_EXCLUSIVE);
@@ -221,6 +226,10 @@ void qr_vm_put_object(struct quire_vm *vm, uint32_t number)
 	QUIRE_ASSERT(object->nr_areas > 0);
 	if (--object->nr_areas > 0)
 		return;
+	if (object->file != 0) {
+		qr_file_settle(vm, qr_object_file(vm, object));
+		return;
+	}
 	qr_object_truncate(vm, object, 0, object->nr_pages);
 	if (object->is_charged)
 		qr_vm_uncharge(vm, object->nr_pages);

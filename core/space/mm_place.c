@@ -116,10 +116,10 @@ enum quire_status qr_mm_place_aligned(struct quire_mm *mm, uint64_t hint, uint64
 }
 
 enum quire_status qr_mm_place_near(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
-				   bool is_private, uint64_t *out)
+				   bool is_anon, uint64_t *out)
 {
 	/* thp_get_unmapped_area() asks for a whole huge page more. */
-	if (is_private && hint == 0 && (bytes & (QUIRE_HUGE_BYTES - 1)) == 0) {
+	if (is_anon && hint == 0 && (bytes & (QUIRE_HUGE_BYTES - 1)) == 0) {
 		*out = place_at_multiple(mm, bytes, QUIRE_HUGE_BYTES, QUIRE_HUGE_BYTES);
 		if (*out != 0)
 			return QUIRE_OK;

@@ -42,7 +42,7 @@ void qr_pool_give(struct quire_vm *vm, struct qr_pool_of_pages *pool, quire_pfn 
 
 uint32_t qr_hugetlb_pages(const struct quire_frame *frame)
 {
-	return frame->slot == QUIRE_PAGE_POOLED_1G ? FRAMES_1G : FRAMES_2M;
+	return qr_page_has(frame, QUIRE_PAGE_POOLED_1G) ? FRAMES_1G : FRAMES_2M;
 }
 
 uint64_t qr_hugetlb_frames(const struct quire_vm *vm)
@@ -73,6 +73,22 @@ static bool find_1g(struct quire_vm *vm, quire_pfn *out)
 	return true;
 }
 
+/* Pages of that size come to their pool, or leave it, which is what nr says. */
+static void note_total(struct quire_vm *vm, enum quire_huge_size size, uint64_t nr)
+{
+	vm->huge.pools[size].total += nr;
+	vm->cache.workingset.nr_pooled +=
+		nr * (size == QUIRE_HUGE_1G ? FRAMES_1G : FRAMES_2M);
+}
+
+/* The blocks are nobody's from now on. */
+static void free_page(struct quire_vm *vm, quire_pfn pfn, uint32_t nr)
+{
+	for (uint32_t n = 0; n < nr; n += qr_page_size(qr_zone_frame(&vm->zone, pfn)))
+		qr_zone_frame(&vm->zone, (quire_pfn){pfn.n + n})->slot = 0;
+	qr_zone_free_run(&vm->zone, pfn, nr);
+}
+
 static void grow(struct quire_vm *vm, enum quire_huge_size size, uint64_t nr)
 {
 	struct qr_pool_of_pages *pool = &vm->huge.pools[size];
@@ -81,7 +97,7 @@ static void grow(struct quire_vm *vm, enum quire_huge_size size, uint64_t nr)
 	while (pool->total < nr &&
 	       (size == QUIRE_HUGE_1G ? find_1g(vm, &pfn) : find_2m(vm, &pfn))) {
 		qr_pool_give(vm, pool, pfn);
-		pool->total++;
+		note_total(vm, size, 1);
 	}
 }
 
@@ -91,9 +107,8 @@ static void shrink(struct quire_vm *vm, enum quire_huge_size size, uint64_t nr)
 	quire_pfn pfn;
 
 	while (pool->total > nr && qr_pool_take(vm, pool, false, &pfn)) {
-		qr_zone_free_run(&vm->zone, pfn,
-				 size == QUIRE_HUGE_1G ? FRAMES_1G : FRAMES_2M);
-		pool->total--;
+		free_page(vm, pfn, size == QUIRE_HUGE_1G ? FRAMES_1G : FRAMES_2M);
+		note_total(vm, size, UINT64_MAX);
 	}
 }
 

@@ -20,7 +20,7 @@ static bool recharge(struct quire_mm *mm, const struct quire_area *area, uint64_
 			return false;
 		*marks |= QUIRE_AREA_CHARGED;
 	} else if (qr_area_is(area, QUIRE_AREA_CHARGED) && qr_is_private(area) &&
-		   area->anon == 0) {
+		   area->anon == 0 && area->object == 0) {
 		*marks &= ~QUIRE_AREA_CHARGED;
 		qr_vm_uncharge(mm->vm, pages);
 	}
@@ -38,6 +38,8 @@ static enum quire_status change(struct quire_mm *mm, struct quire_area *area,
 		return QUIRE_OK;
 	if (!qr_hugetlb_may_cut(mm, start, end))
 		return QUIRE_INVALID;
+	if ((prot & QUIRE_WRITE) != 0 && qr_area_is(area, QUIRE_AREA_READONLY))
+		return QUIRE_REFUSED;
 	if (!qr_mm_reserve(mm, 3) || !recharge(mm, area, pages, prot, &marks))
 		return QUIRE_NO_MEMORY;
 	qr_mm_account(mm, area->prot, area->marks, -(int64_t)pages);

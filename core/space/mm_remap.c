@@ -134,7 +134,9 @@ static enum quire_status extend(struct remap *r)
 		.prot = a->prot,
 		.marks = a->marks,
 		.offset = a->offset + qr_pages(a->end - a->start),
+		.anon = a->anon,
 		.object = a->object,
+		.is_forked = a->anon != 0 && qr_area_is(a, QUIRE_AREA_FORKED),
 	};
 
 	if (!qr_mm_reserve(r->mm, 1) || !charge(r, (uint64_t)delta(r)))

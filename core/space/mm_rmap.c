@@ -59,6 +59,18 @@ static bool look_all(struct quire_mm *mm, uint32_t object, uint64_t index,
 	return true;
 }
 
+/* Every private area of an object that shows the page: its copy may be there. */
+static bool look_copies(struct quire_mm *mm, uint64_t index, const struct rmap *rmap)
+{
+	const struct quire_area *a = qr_mm_from(mm, 0);
+
+	for (; a != NULL; a = qr_mm_from(mm, a->end))
+		if (a->object != 0 && qr_is_private(a) && shows(a, index) &&
+		    !look(mm, a, index, rmap))
+			return false;
+	return true;
+}
+
 static bool look_home(struct quire_mm *mm, uint64_t index, const struct rmap *rmap)
 {
 	const struct quire_area *a = qr_mm_area(mm, index << QUIRE_PAGE_SHIFT);
@@ -72,6 +84,7 @@ void qr_rmap_walk(struct quire_vm *vm, quire_pfn pfn, qr_rmap_visit_fn *visit, v
 	const struct quire_frame *frame = qr_zone_frame(&vm->zone, pfn);
 	struct rmap rmap = {pfn, visit, ctx, qr_page_is_large(frame)};
 	bool of_object = qr_page_is(frame, QUIRE_PAGE_OF_OBJECT);
+	bool is_copy = qr_page_has(frame, QUIRE_PAGE_COPY);
 	uint32_t id = qr_page_id(frame);
 	uint64_t index = qr_page_index(frame);
 
@@ -80,6 +93,8 @@ void qr_rmap_walk(struct quire_vm *vm, quire_pfn pfn, qr_rmap_visit_fn *visit, v
 
 		if (of_object)
 			more = look_all(mm, id, index, &rmap);
+		else if (mm->family == id && is_copy)
+			more = look_copies(mm, index, &rmap);
 		else if (mm->family == id && mm->has_moved)
 			more = look_all(mm, 0, index, &rmap);
 		else if (mm->family == id)

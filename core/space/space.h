@@ -76,8 +76,8 @@ struct quire_space {
 	uint32_t marks_future; /* of areas to come: mlock_all */
 	struct quire_stream streams[QUIRE_STREAMS];
 	uint32_t stream_turn;
-	struct quire_lane lanes[QUIRE_LANES_MAX];
-	uint32_t nr_lanes;
+	struct quire_lane lanes[QUIRE_LANES_MAX + 1]; /* the daemon's behind the others */
+	uint32_t nr_lanes;			      /* without the daemon's */
 	bool is_changing; /* a call that changes areas has let go of the lock */
 	/* The upcall for frames: true when it is worth trying again.  Lets go of the lock. */
 	bool (*pressure)(void *ctx, uint32_t lane);

@@ -32,6 +32,7 @@ struct quire_config {
 	uint64_t store_bytes; /* bound of the compressed store; 0: by what pays */
 	uint32_t nr_lanes;    /* callers of fault() at a time, 1..QUIRE_LANES_MAX */
 	bool has_writer;      /* a thread calls quire_write_back(), which see */
+	bool has_daemon;      /* a thread calls quire_page_out(), which see */
 	struct quire_stats
 		*stats; /* zeroed memory of the caller's, outlives the machine */
 };
@@ -121,12 +122,20 @@ enum quire_status quire_fault(struct quire *q, uint32_t lane, quire_vaddr va,
 /* Evicts while free frames are below the high watermark; called by a lane when it has
  * nothing more urgent to do.  True when there was work. */
 bool quire_balance(struct quire *q, uint32_t lane);
+/* The same after a fault: may be left to the page-out daemon, below. */
+void quire_after_fault(struct quire *q, uint32_t lane);
 
 /* For a thread of its own, over and over: writes to swap areas what the store has above its
  * share, and sleeps until there is such.  Faults then need not wait for devices, unless
  * the writer falls behind.  False once quire_stop_writing() was called. */
 bool quire_write_back(struct quire *q);
 void quire_stop_writing(struct quire *q);
+/* The page-out daemon's thread, over and over: evicts from the low watermark to the high
+ * one, and sleeps until free frames are below the low one.  While the program leaves
+ * processors idle (port->nr_running) lanes leave evicting to it, unless free frames fall
+ * below the least.  False once quire_stop_paging_out() was called. */
+bool quire_page_out(struct quire *q);
+void quire_stop_paging_out(struct quire *q);
 
 /* From now on the account is kept in stats, which takes over what the old one said. */
 void quire_set_stats(struct quire *q, struct quire_stats *stats);

@@ -15,14 +15,12 @@
 #define QUIRE_VM_H
 
 #include "quire/codec.h"
+#include "quire/file.h"
 #include "quire/huge.h"
 #include "quire/machine.h"
 #include "quire/port.h"
 #include "quire/stats.h"
 #include "quire/types.h"
-
-struct quire_vm;
-struct quire_mm;
 
 /* What the core asks of the processor. */
 struct quire_mmu {
@@ -57,7 +55,17 @@ struct quire_vm_config {
 	uint64_t swap_bytes;	   /* counted into CommitLimit */
 	enum quire_oom_formula oom;
 	enum quire_thp_mode thp; /* where huge pages come by themselves */
+	/* How much reclaim prefers to take anonymous pages: 0..200, 100 means equal; 0: 60.
+	 * QUIRE_SWAPPINESS_NONE: not while there are file pages to be had. */
+	uint32_t swappiness;
+	/* Percent of free frames and file pages: above the first dirty pages are written
+	 * back at the next tick, at the second by whoever makes one more.  0: 10, 20. */
+	uint32_t dirty_background_ratio, dirty_ratio;
+	/* A file dirty for so long is written back, looked for so often.  0: 30 s, 5 s. */
+	uint32_t dirty_expire_ms, dirty_writeback_ms;
 };
+
+#define QUIRE_SWAPPINESS_NONE UINT32_MAX
 
 uint32_t quire_vm_frames_least(const struct quire_vm_config *config);
 enum quire_status quire_vm_open(struct quire_vm **out, const struct quire_port *port,
@@ -68,6 +76,11 @@ void quire_vm_close(struct quire_vm *vm);
 const char *quire_vm_validate(struct quire_vm *vm);
 
 #define QUIRE_UNLIMITED UINT64_MAX
+
+/* A turn of the page-out daemon, for the port to call between what the processes do: where
+ * free frames are below the low watermark, pages go out until they are at the high one.
+ * Returns whether any went. */
+bool quire_vm_balance(struct quire_vm *vm);
 
 /* Resource limits, in bytes; QUIRE_UNLIMITED for none. */
 struct quire_limits {
@@ -183,10 +196,10 @@ enum quire_fault_kind {
 	QUIRE_FAULT_MAPPED,   /* minor: a page that was in memory */
 	QUIRE_FAULT_COPY,     /* minor: copied on write */
 	QUIRE_FAULT_REUSE,    /* minor: copy on write, but nobody else had it any more */
-	QUIRE_FAULT_MAJOR,    /* back from swap */
+	QUIRE_FAULT_MAJOR,    /* back from swap, or read from a file's store */
 	QUIRE_FAULT_MAPERR,   /* SIGSEGV: nothing is mapped there */
 	QUIRE_FAULT_ACCERR,   /* SIGSEGV: what is mapped does not allow it */
-	QUIRE_FAULT_BUS,      /* SIGBUS: past the end of the object */
+	QUIRE_FAULT_BUS,      /* SIGBUS: past the end of the file, or its store failed */
 	QUIRE_FAULT_OOM,      /* no memory, and none to be had */
 	QUIRE_FAULT_KINDS,
 };
@@ -201,7 +214,8 @@ struct quire_fault {
 
 /* QUIRE_OK: the access may be tried again.  QUIRE_FAULT, QUIRE_PAST_END: the process gets
  * SIGSEGV, SIGBUS.  QUIRE_NO_MEMORY: the OOM killer's turn.  QUIRE_IO, QUIRE_CORRUPT: the
- * page's bytes are lost. */
+ * page's bytes are lost; with QUIRE_FAULT_BUS a file's store could not be read, and the
+ * process gets SIGBUS. */
 enum quire_status quire_mm_fault(struct quire_mm *mm, uint64_t address, uint32_t code,
 				 struct quire_fault *out);
 
@@ -240,8 +254,9 @@ struct quire_mm_area {
 	struct quire_range range;
 	uint32_t prot;
 	bool is_shared, is_locked, is_charged, grows_down, is_break;
-	uint64_t offset; /* bytes, of shared ones */
+	uint64_t offset; /* bytes, of files and shared ones */
 	uint32_t object;
+	const char *file; /* its name, NULL where none is mapped */
 };
 /* The first area that ends above at; false when there is none. */
 bool quire_mm_area_next(struct quire_mm *mm, uint64_t at, struct quire_mm_area *out);
@@ -249,7 +264,7 @@ bool quire_mm_area_next(struct quire_mm *mm, uint64_t at, struct quire_mm_area *
 /* The account of one process; pages unless it says otherwise. */
 struct quire_mm_figures {
 	uint64_t total, data, stack, locked; /* sizes of areas */
-	uint64_t rss_anon, rss_shared, swapped, tables;
+	uint64_t rss_anon, rss_file, rss_shared, swapped, tables;
 	uint64_t huge;	  /* of rss_anon: in huge pages */
 	uint64_t hugetlb; /* from pools, not in rss */
 	uint64_t areas;
@@ -261,12 +276,22 @@ void quire_mm_figures(struct quire_mm *mm, struct quire_mm_figures *out);
 /* The account of the machine; pages. */
 struct quire_vm_figures {
 	uint64_t total, free, tables, store, meta;
-	uint64_t anon, shared; /* pages in memory */
-	uint64_t hugetlb;      /* in pools, used or free */
+	uint64_t anon, shared, file; /* pages in memory */
+	uint64_t hugetlb;	     /* in pools, used or free */
+	uint64_t active_anon, active_file;
+	uint64_t mapped; /* of shared and file: those that an entry names */
+	uint64_t dirty;	 /* of file */
 	uint64_t swapped;
 	uint64_t committed, commit_limit;
 	uint64_t faults[QUIRE_FAULT_KINDS];
-	uint64_t pages_in, pages_out, flushes;
+	uint64_t pages_in, pages_out, flushes; /* in, out: of swap */
+	uint64_t file_in, file_out;	       /* read from stores, written to them */
+	uint64_t dirtied, written;
+	/* By whoever lacked a frame, and by the page-out daemon. */
+	uint64_t scanned[2], stolen[2], stalls, daemon_runs;
+	/* Refaults of anonymous pages and of files; how many of them became active at
+	 * once, and how many had been active before they went. */
+	uint64_t refaults[2], activated[2], restored[2];
 	uint64_t oom_kills;
 	uint64_t spaces;
 };

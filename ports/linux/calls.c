@@ -18,15 +18,24 @@ static long make_room(const uint64_t *args)
 	return qr_doorbell_ring(balance_by_lane, args);
 }
 
+/* How often a call asks for frames: others may take what its turn made free. */
+#define TURNS_MAX 16u
+
 /* Pages go out behind faults.  A program that makes areas and touches none takes the
- * frames for their records from the reserve until that is used up, and then has to ask. */
+ * frames for their records from the reserve until that is used up, and then has to ask.
+ * Where nothing was to be done somebody else may just have done it: so once more. */
 long qr_call_managed(long (*run)(const uint64_t *args),
 		     const uint64_t args[QUIRE_CALL_ARGS])
 {
 	long result = qr_enter(run, args);
 
-	if (result == -ENOMEM && qr_enter(make_room, args) > 0)
+	for (uint32_t turn = 0; result == -ENOMEM && turn < TURNS_MAX; turn++) {
+		bool worked = qr_enter(make_room, args) > 0;
+
 		result = qr_enter(run, args);
+		if (!worked)
+			break;
+	}
 	return result;
 }
 

@@ -124,8 +124,8 @@ void qr_fork_prepare(uint64_t child_stack)
 		qr_heap_fork_prepare();
 		return;
 	}
-	qr_pin_end();
 	mask = qr_host_block_signals();
+	qr_pin_hold();
 	qr_lock(&fork_state.lock);
 	fork_state.mask = mask;
 	qr_heap_fork_prepare();
@@ -152,6 +152,7 @@ void qr_fork_parent(void)
 	close_fds();
 	qr_heap_fork_parent();
 	qr_unlock(&fork_state.lock);
+	qr_pin_release();
 	qr_host_restore_signals(mask);
 }
 
@@ -203,6 +204,7 @@ static void reset_for_child(void)
 	qr_hold_reset();
 	qr_fork_init();
 	qr_handler_forget();
+	qr_pin_reset();
 	atomic_store(&qr_ground.has_locks, false);
 	atomic_store(&qr_ground.locks_future, false);
 }

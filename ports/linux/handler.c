@@ -6,6 +6,7 @@
 #include "ports/linux/features.h"
 #include "ports/linux/ground.h"
 #include "ports/linux/outcome.h"
+#include "ports/linux/pin.h"
 #include "ports/linux/place.h"
 #include "ports/linux/swapfile.h"
 #include "ports/linux/sys.h"
@@ -40,7 +41,10 @@
 
 enum stage { STARTING, FAILED, READY, GOING };
 
-static unsigned char *stacks; /* one for each lane, and the writer's */
+/* Threads beside the lanes' handlers; their stacks lie behind the lanes'. */
+enum helper { WRITER, DAEMON, WATCHER, NR_HELPERS };
+
+static unsigned char *stacks; /* one for each lane and helper */
 static uint32_t nr_stacks;
 static _Atomic uint32_t made; /* bit i: lane i's handler exists */
 
@@ -65,7 +69,7 @@ static bool make_stacks(void)
 
 	if (stacks != NULL)
 		return true;
-	nr_stacks = qr_place_lanes() + 1;
+	nr_stacks = qr_place_lanes() + NR_HELPERS;
 	bytes = nr_stacks * STACK_BYTES;
 	at = qr_host_mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
@@ -102,6 +106,8 @@ static long start_thread(uint32_t lane, void (*run)(void *))
 			       make_area(lane), run, (void *)(uintptr_t)lane);
 }
 
+static const char *const helper_names[NR_HELPERS] = {"write", "out", "watch"};
+
 static void set_name(uint32_t lane)
 {
 	char name[16];
@@ -111,7 +117,7 @@ static void set_name(uint32_t lane)
 	if (lane < qr_place_lanes())
 		qr_text_number(&text, lane);
 	else
-		qr_text_add(&text, "out");
+		qr_text_add(&text, helper_names[lane - qr_place_lanes()]);
 	(void)qr_sys(SYS_prctl, PR_SET_NAME, qr_address(qr_text_end(&text)), 0, 0, 0, 0);
 }
 
@@ -130,8 +136,11 @@ static void answer(uint32_t lane, const struct uffd_msg *msg)
 	}
 	status = quire_fault(qr_ground.q, lane, va, is_write ? QUIRE_WRITE : QUIRE_READ);
 	qr_outcome_settle(status, va);
-	(void)quire_balance(qr_ground.q, lane);
-	qr_place_note(lane, msg->arg.pagefault.feat.ptid);
+	quire_after_fault(qr_ground.q, lane);
+	if (msg->arg.pagefault.feat.ptid != 0) {
+		qr_place_note(msg->arg.pagefault.feat.ptid);
+		qr_pin_note(msg->arg.pagefault.feat.ptid);
+	}
 }
 
 static void serve(uint32_t lane)
@@ -153,21 +162,56 @@ static void run_other(void *arg)
 	serve((uint32_t)(uintptr_t)arg);
 }
 
+__attribute__((noreturn)) static void end_thread(void)
+{
+	for (;;)
+		(void)qr_sys(SYS_exit, 0, 0, 0, 0, 0, 0);
+}
+
 static void run_writer(void *arg)
 {
 	set_name((uint32_t)(uintptr_t)arg);
 	while (quire_write_back(qr_ground.q))
 		continue;
-	for (;;)
-		(void)qr_sys(SYS_exit, 0, 0, 0, 0, 0, 0);
+	end_thread();
 }
 
-/* Without one the lanes write themselves. */
-static void make_writer(void)
+static void run_daemon(void *arg)
 {
-	if (qr_ground.config.has_writer &&
-	    start_thread(qr_place_lanes(), run_writer) <= 0)
+	set_name((uint32_t)(uintptr_t)arg);
+	while (quire_page_out(qr_ground.q))
+		continue;
+	end_thread();
+}
+
+static void run_watcher(void *arg)
+{
+	set_name((uint32_t)(uintptr_t)arg);
+	qr_pin_watch();
+}
+
+static long start_helper(enum helper which, void (*run)(void *))
+{
+	return start_thread(qr_place_lanes() + which, run);
+}
+
+/* Without a writer or a daemon the lanes write and evict themselves. */
+static void make_helpers(void)
+{
+	const struct quire_config *config = &qr_ground.config;
+	long tid;
+
+	if (config->has_writer && start_helper(WRITER, run_writer) <= 0)
 		quire_stop_writing(qr_ground.q);
+	if (qr_place_lanes() > 1)
+		(void)start_helper(WATCHER, run_watcher);
+	if (!config->has_daemon)
+		return;
+	tid = start_helper(DAEMON, run_daemon);
+	if (tid > 0)
+		qr_place_keep_apart((uint32_t)tid);
+	else
+		quire_stop_paging_out(qr_ground.q);
 }
 
 bool qr_handler_make(uint32_t lane)
@@ -264,10 +308,9 @@ static void run_first(void *arg)
 		boot.fault = open_descriptors();
 	set_stage(boot.fault == NULL ? READY : FAILED);
 	if (boot.fault != NULL)
-		for (;;)
-			(void)qr_sys(SYS_exit, 0, 0, 0, 0, 0, 0);
+		end_thread();
 	(void)wait_past(READY);
-	make_writer();
+	make_helpers();
 	qr_place_spread();
 	serve(lane);
 }

@@ -60,10 +60,13 @@ QR_EXPORT int posix_spawn(pid_t *pid, const char *path,
 			  char *const envp[])
 {
 	struct qr_environment room;
+	int error;
 
-	qr_pin_end();
-	return QR_NEXT(posix_spawn)(pid, path, actions, attributes, argv,
-				    qr_environment_complete(envp, &room));
+	qr_pin_hold();
+	error = QR_NEXT(posix_spawn)(pid, path, actions, attributes, argv,
+				     qr_environment_complete(envp, &room));
+	qr_pin_release();
+	return error;
 }
 
 QR_EXPORT int posix_spawnp(pid_t *pid, const char *file,
@@ -72,10 +75,13 @@ QR_EXPORT int posix_spawnp(pid_t *pid, const char *file,
 			   char *const envp[])
 {
 	struct qr_environment room;
+	int error;
 
-	qr_pin_end();
-	return QR_NEXT(posix_spawnp)(pid, file, actions, attributes, argv,
-				     qr_environment_complete(envp, &room));
+	qr_pin_hold();
+	error = QR_NEXT(posix_spawnp)(pid, file, actions, attributes, argv,
+				      qr_environment_complete(envp, &room));
+	qr_pin_release();
+	return error;
 }
 
 /* Words of a call that lists them one by one, first and the final NULL included. */

@@ -13,42 +13,70 @@
 QR_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 			     void *(*run)(void *), void *arg)
 {
-	qr_pin_end();
-	return QR_NEXT(pthread_create)(thread, attributes, run, arg);
+	int error;
+
+	qr_pin_hold();
+	error = QR_NEXT(pthread_create)(thread, attributes, run, arg);
+	qr_pin_release();
+	return error;
 }
 
 QR_EXPORT int system(const char *command)
 {
-	qr_pin_end();
-	return QR_NEXT(system)(command);
+	int status;
+
+	qr_pin_hold();
+	status = QR_NEXT(system)(command);
+	qr_pin_release();
+	return status;
 }
 
 QR_EXPORT FILE *popen(const char *command, const char *mode)
 {
-	qr_pin_end();
-	return QR_NEXT(popen)(command, mode);
+	FILE *file;
+
+	qr_pin_hold();
+	file = QR_NEXT(popen)(command, mode);
+	qr_pin_release();
+	return file;
 }
 
 QR_EXPORT int sched_getaffinity(pid_t tid, size_t bytes, cpu_set_t *set)
 {
-	qr_pin_end();
-	return QR_NEXT(sched_getaffinity)(tid, bytes, set);
+	int error;
+
+	qr_pin_hold();
+	error = QR_NEXT(sched_getaffinity)(tid, bytes, set);
+	qr_pin_release();
+	return error;
 }
 
 QR_EXPORT int sched_setaffinity(pid_t tid, size_t bytes, const cpu_set_t *set)
 {
-	qr_pin_end();
-	return QR_NEXT(sched_setaffinity)(tid, bytes, set);
+	int error;
+
+	qr_pin_hold();
+	error = QR_NEXT(sched_setaffinity)(tid, bytes, set);
+	qr_pin_release();
+	return error;
 }
 
 QR_EXPORT int pthread_getaffinity_np(pthread_t thread, size_t bytes, cpu_set_t *set)
 {
-	qr_pin_end();
-	return QR_NEXT(pthread_getaffinity_np)(thread, bytes, set);
+	int error;
+
+	qr_pin_hold();
+	error = QR_NEXT(pthread_getaffinity_np)(thread, bytes, set);
+	qr_pin_release();
+	return error;
 }
 
 QR_EXPORT int pthread_setaffinity_np(pthread_t thread, size_t bytes, const cpu_set_t *set)
 {
-	qr_pin_end();
-	return QR_NEXT(pthread_setaffinity_np)(thread, bytes, set);
+	int error;
+
+	qr_pin_hold();
+	error = QR_NEXT(pthread_setaffinity_np)(thread, bytes, set);
+	qr_pin_release();
+	return error;
 }

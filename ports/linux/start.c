@@ -102,6 +102,7 @@ static const char *open_machine(void)
 		.store_bytes = s->store_bytes,
 		.nr_lanes = qr_place_lanes(),
 		.has_writer = s->swap == QUIRE_SWAP_FILE,
+		.has_daemon = s->swap != QUIRE_SWAP_NONE && qr_place_lanes() > 1,
 		.stats = &qr_ground.seat->stats,
 	};
 	switch (quire_open(&qr_ground.q, &qr_ground.port, &qr_ground.config)) {

@@ -23,6 +23,7 @@ struct cpu {
 };
 
 struct qr_computer {
+	bool is_daemons_turn;
 	struct qr_computer_config config;
 	struct qr_soft *soft;
 	struct quire_vm *vm;
@@ -215,6 +216,7 @@ static unsigned char *miss(struct qr_computer *computer, struct cpu *cpu, uint64
 		if (at != NULL)
 			return at;
 		cpu->counts.faults++;
+		computer->is_daemons_turn = computer->config.has_daemon;
 		*status =
 			quire_mm_fault(cpu->mm, va, code_of(access, was_present), fault);
 		if (*status != QUIRE_OK)
@@ -259,6 +261,15 @@ static inline void copy_bytes(void *to, const void *from, uint32_t bytes)
 		memcpy(to, from, bytes);
 }
 
+/* Between two accesses nobody has half of one. */
+static inline void let_daemon_work(struct qr_computer *computer)
+{
+	if (computer->is_daemons_turn) {
+		computer->is_daemons_turn = false;
+		(void)quire_vm_balance(computer->vm);
+	}
+}
+
 static enum quire_status load_slowly(struct qr_computer *computer, struct cpu *at,
 				     uint64_t va, void *buf, uint32_t bytes,
 				     struct quire_fault *fault)
@@ -267,6 +278,7 @@ static enum quire_status load_slowly(struct qr_computer *computer, struct cpu *a
 	enum quire_status status = QUIRE_OK;
 	const unsigned char *from, *rest = NULL;
 
+	let_daemon_work(computer);
 	if (part != bytes) {
 		rest = translate(computer, at, va + part, QUIRE_READ, fault, &status);
 		if (rest == NULL)
@@ -313,6 +325,7 @@ enum quire_status qr_computer_store(struct qr_computer *computer, uint32_t cpu,
 	unsigned char *to;
 
 	at->counts.stores++;
+	let_daemon_work(computer);
 	/* Nothing is written unless all of it can be. */
 	if (part != bytes &&
 	    translate(computer, at, va + part, QUIRE_WRITE, fault, &status) == NULL)
@@ -336,6 +349,7 @@ enum quire_status qr_computer_fetch(struct qr_computer *computer, uint32_t cpu,
 	enum quire_status status = QUIRE_OK;
 
 	at->counts.fetches++;
+	let_daemon_work(computer);
 	(void)translate(computer, at, va, QUIRE_EXEC, fault, &status);
 	return status;
 }

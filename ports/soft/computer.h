@@ -33,6 +33,8 @@ struct qr_computer_config {
 	struct quire_vm_config vm;		/* mmu and stats are set here */
 	uint32_t nr_cpus;			/* 1..QR_COMPUTER_CPUS */
 	struct qr_tlb_shape tlb[QR_PAGE_SIZES]; /* 0: 16 x 4, 8 x 4, 1 x 4 */
+	/* The page-out daemon has its turn before an access that follows a fault. */
+	bool has_daemon;
 	/* For the test that a TLB needs flushing: flushes are not carried out. */
 	bool ignores_flushes;
 };

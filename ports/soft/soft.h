@@ -69,6 +69,11 @@ enum qr_soft_site {
 	QR_SOFT_FULL,	  /* a write: QUIRE_NO_SPACE */
 	QR_SOFT_READ,	  /* QUIRE_IO, and the buffer holds rubbish */
 	QR_SOFT_FLIP,	  /* a read: QUIRE_OK, and one bit is wrong */
+	/* Of a file's store (store.h): QUIRE_IO, with rubbish read, half of it written, the
+	 * size as it was. */
+	QR_SOFT_FILE_READ,
+	QR_SOFT_FILE_WRITE,
+	QR_SOFT_FILE_RESIZE,
 	QR_SOFT_SITES,
 };
 

@@ -290,6 +290,41 @@ static int64_t relative(long result)
 					    : (int64_t)((uint64_t)result - ARENA_BASE);
 }
 
+/* The file of the scripts that run, one of two. */
+static int file_fd, memory_fd, disk_fd;
+
+static void open_files(void)
+{
+	char name[] = "/tmp/quire-oracle-XXXXXX";
+
+	memory_fd = memfd_create("oracle", MFD_CLOEXEC);
+	disk_fd = mkostemp(name, O_CLOEXEC);
+	if (memory_fd < 0 || disk_fd < 0 || unlink(name) != 0)
+		die("a file");
+}
+
+static void choose_file(const struct script *script)
+{
+	file_fd = script->has_store ? disk_fd : memory_fd;
+	if (ftruncate(file_fd, 0) != 0 || ftruncate(file_fd, FILE_PAGES << 12) != 0)
+		die("emptying the file");
+}
+
+static void call_file(const struct step *s, struct result *r)
+{
+	uint64_t value = s->kind == STEP_WRITE ? s->value : 0;
+	long done;
+
+	if (s->kind == STEP_RESIZE)
+		done = raw(SYS_ftruncate, (uint64_t)file_fd, s->offset, 0, 0, 0, 0);
+	else
+		done = raw(s->kind == STEP_READ ? SYS_pread64 : SYS_pwrite64,
+			   (uint64_t)file_fd, (uint64_t)(uintptr_t)&value, 8, s->offset,
+			   0, 0);
+	r->value = done >= 0 ? (int64_t)value : done;
+	r->fault = done;
+}
+
 static int64_t call(const struct step *s, struct result *r)
 {
 	static unsigned char vec[INCORE_PAGES];
@@ -298,7 +333,8 @@ static int64_t call(const struct step *s, struct result *r)
 	switch (s->kind) {
 	case STEP_MAP:
 		return relative(raw(SYS_mmap, s->addr, s->bytes, s->prot, s->flags,
-				    (uint64_t)-1, 0));
+				    s->of_file ? (uint64_t)file_fd : (uint64_t)-1,
+				    s->offset));
 	case STEP_UNMAP:
 		return raw(SYS_munmap, s->addr, s->bytes, 0, 0, 0, 0);
 	case STEP_PROTECT:
@@ -377,7 +413,7 @@ static bool ask_areas(struct result *r)
 			.end = arena_page(query.vma_end),
 			.prot = (uint32_t)query.vma_flags & 15,
 		};
-		if ((area.prot & 8) != 0)
+		if ((area.prot & 8) != 0 || query.inode != 0)
 			area.offset = (uint32_t)(query.offset >> 12);
 		note_area(r, &area);
 	}
@@ -406,7 +442,7 @@ static void read_areas(struct result *r)
 			.start = arena_page(line.start),
 			.end = arena_page(line.end),
 			.prot = prot_of(line.prot),
-			.offset = line.prot[3] == 's' ? (uint32_t)(line.offset >> 12) : 0,
+			.offset = (uint32_t)(line.offset >> 12),
 		};
 
 		if (line.start >= ARENA_BASE)
@@ -437,6 +473,8 @@ static void run_step(const struct step *s, struct result *r)
 	before = minor_faults();
 	if (s->kind == STEP_LOAD || s->kind == STEP_STORE)
 		access_page(s, r);
+	else if (s->kind >= STEP_READ && s->kind <= STEP_RESIZE)
+		call_file(s, r);
 	else
 		r->value = call(s, r);
 	r->minor = (uint32_t)(minor_faults() - before);
@@ -522,6 +560,7 @@ static void serve(struct host_side *side)
 	if (prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) != 0)
 		die("PR_SET_THP_DISABLE");
 	memset((void *)(uintptr_t)maps, 0, sizeof(maps));
+	open_files();
 	plug_all();
 	shared->has_brk = read_layout(&layout) && set_brk();
 	set_limits();
@@ -531,6 +570,7 @@ static void serve(struct host_side *side)
 	while (read(side->go, &byte, 1) == 1) {
 		warm();
 		for (uint32_t i = 0; i < shared->nr; i++) {
+			choose_file(&shared->scripts[i]);
 			run_script(&shared->scripts[i],
 				   &shared->results[i * SCRIPT_STEPS]);
 			reset(shared->has_brk);

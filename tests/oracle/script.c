@@ -117,9 +117,17 @@ static void make_map(struct maker *m, struct step *s)
 	s->kind = STEP_MAP;
 	s->prot = protection(m);
 	s->bytes = length(m);
-	s->flags = MAP_ANONYMOUS | (kind < 14 ? MAP_PRIVATE : MAP_SHARED);
+	s->flags = kind < 14 ? MAP_PRIVATE : MAP_SHARED;
+	s->of_file = one_in(m, 3);
+	if (s->of_file) {
+		s->flags = one_in(m, 2) ? MAP_PRIVATE : MAP_SHARED;
+		s->offset = one_in(m, 2) ? 0 : (uint64_t)below(m, FILE_PAGES) << 12;
+		s->offset += one_in(m, 40) ? 512 : 0;
+	}
 	if (kind == 19)
-		s->flags = MAP_ANONYMOUS | (one_in(m, 2) ? 3 : 0);
+		s->flags = one_in(m, 2) && !s->of_file ? 3 : 0;
+	if (!s->of_file)
+		s->flags |= MAP_ANONYMOUS;
 	if (one_in(m, 12))
 		s->flags |= MAP_POPULATE;
 	if (one_in(m, 10))
@@ -203,6 +211,9 @@ static void make_advise(struct maker *m, struct step *s)
 
 	make_range(m, s, STEP_ADVISE);
 	s->flags = PICK(m, advices);
+	/* Not every file system can punch holes. */
+	if (s->flags == MADV_REMOVE && m->script->has_store)
+		s->flags = MADV_DONTNEED;
 }
 
 static void make_access(struct maker *m, struct step *s)
@@ -245,6 +256,17 @@ static void make_fork(struct maker *m, struct step *s)
 	m->in_child = !m->in_child;
 }
 
+static void make_file_call(struct maker *m, struct step *s)
+{
+	uint32_t kind = below(m, 6);
+
+	s->kind = kind < 2 ? STEP_READ : kind < 5 ? STEP_WRITE : STEP_RESIZE;
+	s->offset = below(m, FILE_PAGES * 4096 * (one_in(m, 3) ? 2 : 1));
+	if (s->kind == STEP_RESIZE && one_in(m, 2))
+		s->offset &= ~4095ull;
+	s->value = next(m);
+}
+
 static void make_step(struct maker *m, struct step *s)
 {
 	uint32_t kind = below(m, 100);
@@ -272,6 +294,8 @@ static void make_step(struct maker *m, struct step *s)
 		make_sync(m, s);
 	else if (kind < 73)
 		make_fork(m, s);
+	else if (kind < 80)
+		make_file_call(m, s);
 	else
 		make_access(m, s);
 }
@@ -281,6 +305,7 @@ struct script script_make(uint64_t seed, bool has_brk)
 	struct script script = {.seed = seed, .has_brk = has_brk};
 	struct maker m = {.state = seed, .script = &script};
 
+	script.has_store = seed % 4 == 0;
 	script.nr_steps = 6 + below(&m, SCRIPT_STEPS - 7);
 	for (uint32_t i = 0; i < script.nr_steps; i++)
 		make_step(&m, &script.steps[i]);
@@ -292,9 +317,10 @@ struct script script_make(uint64_t seed, bool has_brk)
 void script_print_step(const struct step *step)
 {
 	static const char *const names[STEP_KINDS] = {
-		"mmap",	  "munmap",  "mprotect", "mremap",     "brk",	  "madvise",
-		"mlock2", "munlock", "mlockall", "munlockall", "mincore", "msync",
-		"load",	  "store",   "fork",	 "exit",
+		"mmap",	   "munmap",	"mprotect", "mremap",	"brk",
+		"madvise", "mlock2",	"munlock",  "mlockall", "munlockall",
+		"mincore", "msync",	"load",	    "store",	"pread",
+		"pwrite",  "ftruncate", "fork",	    "exit",
 	};
 
 	printf("%s addr %#llx+%#llx bytes %#llx prot %u flags %#x", names[step->kind],
@@ -306,5 +332,7 @@ void script_print_step(const struct step *step)
 		printf(" to %#llx bytes %#llx",
 		       (unsigned long long)(step->target - ARENA_BASE),
 		       (unsigned long long)step->new_bytes);
+	if (step->of_file || step->kind >= STEP_READ)
+		printf(" file+%#llx", (unsigned long long)step->offset);
 	putchar('\n');
 }

@@ -7,6 +7,10 @@
  * step both say what it returned, how many minor faults it took, and which areas the
  * arena has; these must agree.  Addresses in results are relative to the arena.
  *
+ * Each script has a file, FILE_PAGES long at first: one in memory, or, where has_store, one
+ * on a disk: then which of its pages happen to be in memory, and so the minor faults,
+ * is a matter of the file system's, and not compared.
+ *
  * A forked child runs the steps up to STEP_EXIT, then its parent goes on behind.
  */
 #ifndef QUIRE_TESTS_ORACLE_SCRIPT_H
@@ -20,6 +24,9 @@
 #define ARENA_PAGES 2048u
 #define ARENA_BYTES ((uint64_t)ARENA_PAGES << 12)
 #define ARENA_BRK   (ARENA_BASE + 16 * 4096)
+
+/* The file is never longer than twice as much. */
+#define FILE_PAGES 12u
 
 #define SCRIPT_STEPS 32u
 #define RESULT_AREAS 48u
@@ -44,6 +51,9 @@ enum step_kind {
 	STEP_SYNC,
 	STEP_LOAD,
 	STEP_STORE,
+	STEP_READ, /* pread, pwrite and ftruncate of the file */
+	STEP_WRITE,
+	STEP_RESIZE,
 	STEP_FORK,
 	STEP_EXIT,
 	STEP_KINDS,
@@ -54,25 +64,27 @@ struct step {
 	enum step_kind kind;
 	uint32_t prot, flags;
 	uint64_t addr, bytes, new_bytes, target;
-	uint64_t value; /* of a store */
+	uint64_t value;	 /* of a store or a write */
+	uint64_t offset; /* bytes, in the file */
+	bool of_file;	 /* mmap: of the file */
 };
 
 struct script {
 	uint64_t seed;
 	uint32_t nr_steps;
-	bool has_brk;
+	bool has_brk, has_store;
 	struct step steps[SCRIPT_STEPS];
 };
 
 struct result_area {
 	uint32_t start, end; /* pages of the arena */
 	uint32_t prot;	     /* 1 read, 2 write, 4 execute, 8 shared */
-	uint32_t offset;     /* pages, of shared ones */
+	uint32_t offset;     /* pages, of shared ones and files */
 };
 
 struct result {
 	int64_t value; /* an address relative to the arena, or -errno; a load's bytes */
-	int64_t fault; /* of an access: 0, or the signal and si_code */
+	int64_t fault; /* of an access: 0, or the signal and si_code; of a read: bytes */
 	uint64_t incore;
 	uint32_t minor;
 	uint32_t nr_areas;

@@ -3,6 +3,7 @@
 #include "tests/oracle/script.h"
 
 #include "ports/soft/computer.h"
+#include "ports/soft/store.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -23,6 +24,8 @@ struct soft_side {
 	struct quire_vm *vm;
 	struct quire_mm *mm, *parent;
 	uint64_t frames_free;
+	struct quire_file *file;
+	struct qr_soft_store *store;
 	char text[160];
 };
 
@@ -38,6 +41,7 @@ static const int64_t errors[] = {
 	[QUIRE_REFUSED] = -EACCES,
 	[QUIRE_NO_FILE] = -EBADF,
 	[QUIRE_OVERFLOW] = -EOVERFLOW,
+	[QUIRE_UNSUPPORTED] = -EOPNOTSUPP,
 	[QUIRE_PAST_END] = 0,
 };
 
@@ -125,16 +129,41 @@ static uint32_t lock_all_flags(uint32_t flags)
 	       ((flags & 4) != 0 ? QUIRE_MM_ONFAULT : 0) | (flags & 64);
 }
 
-static int64_t call(struct quire_mm *mm, const struct step *s, struct result *r)
+static enum quire_status map(struct soft_side *side, const struct step *s, uint64_t *at)
 {
+	if (s->of_file)
+		return quire_mm_map_file(side->mm, side->file, s->offset, s->addr,
+					 s->bytes, s->prot, map_flags(s->flags), at);
+	return quire_mm_map(side->mm, s->addr, s->bytes, s->prot, map_flags(s->flags),
+			    at);
+}
+
+static void call_file(struct soft_side *side, const struct step *s, struct result *r)
+{
+	enum quire_status status;
+	uint64_t value = s->kind == STEP_WRITE ? s->value : 0;
+	size_t done = 0;
+
+	if (s->kind == STEP_READ)
+		status = quire_file_read(side->file, s->offset, &value, 8, &done);
+	else if (s->kind == STEP_WRITE)
+		status = quire_file_write(side->file, s->offset, &value, 8, &done);
+	else
+		status = quire_file_resize(side->file, s->offset);
+	r->value = status == QUIRE_OK ? (int64_t)value : -9999;
+	r->fault = (int64_t)done;
+}
+
+static int64_t call(struct soft_side *side, const struct step *s, struct result *r)
+{
+	struct quire_mm *mm = side->mm;
 	unsigned char vec[INCORE_PAGES] = {0};
 	enum quire_status status = QUIRE_OK;
 	uint64_t at = ARENA_BASE;
 
 	switch (s->kind) {
 	case STEP_MAP:
-		status = quire_mm_map(mm, s->addr, s->bytes, s->prot, map_flags(s->flags),
-				      &at);
+		status = map(side, s, &at);
 		break;
 	case STEP_UNMAP:
 		status = quire_mm_unmap(mm, s->addr, s->bytes);
@@ -265,8 +294,10 @@ static void run_step(struct soft_side *side, const struct step *s, struct result
 		do_exit(side);
 	else if (s->kind == STEP_LOAD || s->kind == STEP_STORE)
 		access_page(side, s, r);
+	else if (s->kind >= STEP_READ && s->kind <= STEP_RESIZE)
+		call_file(side, s, r);
 	else
-		r->value = call(side->mm, s, r);
+		r->value = call(side, s, r);
 	r->is_known = leaks_lock(side->mm, s, r);
 	quire_mm_figures(side->mm, &after);
 	if (s->kind != STEP_FORK && s->kind != STEP_EXIT)
@@ -284,6 +315,29 @@ static const char *validate(struct soft_side *side)
 	return wrong;
 }
 
+static void open_file(struct soft_side *side, bool has_store)
+{
+	struct quire_file_config config = {.bytes = FILE_PAGES << 12};
+
+	side->store = NULL;
+	if (has_store) {
+		side->store =
+			qr_soft_store_new(qr_computer_soft(side->computer), config.bytes);
+		if (side->store == NULL)
+			abort();
+		config = qr_soft_store_config(side->store, "file");
+	}
+	if (quire_file_open(side->vm, &config, &side->file) != QUIRE_OK)
+		abort();
+}
+
+static void close_file(struct soft_side *side)
+{
+	quire_file_close(side->file);
+	if (side->store != NULL)
+		qr_soft_store_delete(side->store);
+}
+
 const char *soft_side_run(struct soft_side *side, const struct script *script,
 			  struct result *results, bool validate_each)
 {
@@ -299,6 +353,7 @@ const char *soft_side_run(struct soft_side *side, const struct script *script,
 
 	if (quire_mm_create(side->vm, &config, &side->mm) != QUIRE_OK)
 		return "quire_mm_create";
+	open_file(side, script->has_store);
 	qr_computer_switch(side->computer, 0, side->mm);
 	for (uint32_t i = 0; i < script->nr_steps && wrong == NULL; i++) {
 		run_step(side, &script->steps[i], &results[i]);
@@ -311,6 +366,7 @@ const char *soft_side_run(struct soft_side *side, const struct script *script,
 		do_exit(side);
 	quire_mm_destroy(side->mm);
 	qr_computer_switch(side->computer, 0, NULL);
+	close_file(side);
 	quire_vm_figures(side->vm, &figures);
 	if (wrong == NULL && figures.free != side->frames_free)
 		wrong = "frames leaked";

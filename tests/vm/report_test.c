@@ -71,6 +71,74 @@ static void maps_read_as_linux_has_them(void **state)
 	rig_close(&rig);
 }
 
+static void files_in_reports(void **state)
+{
+	struct qr_soft_store_counts counts;
+	struct quire_mm_figures figures;
+	struct quire_mm_area area;
+	struct quire_mm *mm;
+	struct rig_file f;
+	struct rig rig;
+	uint64_t at, own, value;
+
+	(void)state;
+	rig_open(&rig, (struct qr_computer_config){.soft = {.nr_frames = 4096}});
+	f = rig_file(&rig, 20);
+	mm = rig_mm(&rig);
+	at = RIG_BASE + 100 * PAGE;
+	own = RIG_BASE + 200 * PAGE;
+	assert_int_equal(quire_mm_map_file(mm, f.file, 4 * PAGE, at, 16 * PAGE, RW,
+					   QUIRE_MM_SHARED | QUIRE_MM_FIXED, &at),
+			 QUIRE_OK);
+	assert_int_equal(quire_mm_map_file(mm, f.file, 0, own, 2 * PAGE, QUIRE_READ,
+					   QUIRE_MM_PRIVATE | QUIRE_MM_FIXED, &own),
+			 QUIRE_OK);
+	quire_report_maps(mm, text, ROOM);
+	assert_string_equal(
+		text,
+		"100064000-100074000 rw-s 00004000 08:01 1                                "
+		"/data/file\n"
+		"1000c8000-1000ca000 r--p 00000000 08:01 1                                "
+		"/data/file\n");
+	assert_true(quire_mm_area_next(mm, 0, &area));
+	assert_string_equal(area.file, "/data/file");
+	assert_int_equal(area.offset, 4 * PAGE);
+	assert_int_equal(rig_load(&rig, mm, at, &value), QUIRE_OK);
+	assert_int_equal(rig_load(&rig, mm, at + PAGE, &value), QUIRE_OK);
+	assert_int_equal(rig_store(&rig, mm, at + 2 * PAGE, 1), QUIRE_OK);
+	assert_int_equal(rig_load(&rig, mm, own, &value), QUIRE_OK);
+	quire_mm_figures(mm, &figures);
+	assert_int_equal(figures.rss_anon + figures.rss_shared, 0);
+	assert_true(figures.rss_file >= 4);
+	quire_report_smaps(mm, text, ROOM);
+	assert_int_equal(sum_of(text, "Rss:"), 4 * figures.rss_file);
+	assert_int_equal(sum_of(text, "Private_Dirty:"), 4);
+	assert_int_equal(sum_of(text, "Anonymous:"), 0);
+	quire_report_status(mm, text, ROOM);
+	assert_int_equal(sum_of(text, "RssFile:"), 4 * figures.rss_file);
+	assert_int_equal(sum_of(text, "VmRSS:"), 4 * figures.rss_file);
+	quire_report_meminfo(rig.vm, text, ROOM);
+	counts = qr_soft_store_counts(f.store);
+	assert_int_equal(sum_of(text, "Cached:"), 4 * counts.pages_read);
+	assert_int_equal(sum_of(text, "Inactive(file):"), 4 * counts.pages_read);
+	assert_int_equal(sum_of(text, "Mapped:"), 4 * figures.rss_file);
+	assert_int_equal(sum_of(text, "Dirty:"), 4);
+	assert_int_equal(sum_of(text, "Writeback:"), 0);
+	assert_int_equal(quire_file_sync(f.file), QUIRE_OK);
+	quire_report_vmstat(rig.vm, text, ROOM);
+	assert_int_equal(sum_of(text, "nr_dirty "), 0);
+	assert_int_equal(sum_of(text, "nr_dirtied "), 1);
+	assert_int_equal(sum_of(text, "nr_written "), 1);
+	assert_int_equal(sum_of(text, "pgpgin "), 4 * counts.pages_read);
+	assert_int_equal(sum_of(text, "pgpgout "), 4);
+	assert_int_equal(sum_of(text, "nr_file_pages "), counts.pages_read);
+	quire_report_free(rig.vm, text, ROOM);
+	assert_non_null(strstr(text, "          80 "));
+	quire_mm_destroy(mm);
+	rig_file_close(&f);
+	rig_close(&rig);
+}
+
 static void reports_add_up(void **state)
 {
 	struct quire_mm_figures figures;
@@ -241,6 +309,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(maps_read_as_linux_has_them),
+		cmocka_unit_test(files_in_reports),
 		cmocka_unit_test(reports_add_up),
 		cmocka_unit_test(todays_killer_takes_the_biggest),
 		cmocka_unit_test(older_killer_weighs_age_and_nice),

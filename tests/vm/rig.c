@@ -47,6 +47,8 @@ void rig_close(struct rig *rig)
 	assert_int_equal(figures.spaces, 0);
 	assert_int_equal(figures.committed, 0);
 	assert_int_equal(figures.swapped, 0);
+	assert_int_equal(figures.file, 0);
+	assert_int_equal(figures.active_anon + figures.active_file, 0);
 	assert_int_equal(figures.free, rig->frames_free);
 	qr_computer_delete(rig->computer);
 }

@@ -12,6 +12,7 @@
 
 #include "core/space/mm.h"
 #include "ports/soft/computer.h"
+#include "ports/soft/store.h"
 
 #define RIG_BASE  0x100000000ull
 #define RIG_PAGES 65536u
@@ -71,5 +72,23 @@ enum quire_status rig_load(struct rig *rig, struct quire_mm *mm, uint64_t va,
 			   uint64_t *value);
 /* Of the last of these: what the fault came to. */
 extern struct quire_fault rig_fault;
+
+/* A file on a store of its own: page i, as the store has it, begins with the word
+ * RIG_WORD + i; the rest is zeros. */
+#define RIG_WORD 0x5100000000000000ull
+struct rig_file {
+	struct qr_soft_store *store;
+	struct quire_file *file;
+};
+struct rig_file rig_file(struct rig *rig, uint64_t pages);
+/* Closes it, and checks that the machine has let go of it. */
+void rig_file_close(struct rig_file *f);
+/* The word at that place of the store. */
+uint64_t rig_stored(const struct rig_file *f, uint64_t at);
+/* The word at that place of the file, by a call. */
+uint64_t rig_read(const struct rig_file *f, uint64_t at);
+void rig_write(const struct rig_file *f, uint64_t at, uint64_t value);
+uint64_t rig_map_file(struct quire_mm *mm, const struct rig_file *f, uint64_t first,
+		      uint64_t pages, uint32_t prot, uint32_t flags);
 
 #endif
