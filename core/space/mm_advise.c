@@ -22,6 +22,8 @@ static enum quire_status mark(const struct advice *a, uint32_t clear, uint32_t s
 		return QUIRE_OK;
 	if (!qr_mm_reserve(a->mm, 3))
 		return QUIRE_NO_MEMORY;
+	if (!qr_hugetlb_may_cut(a->mm, a->area, a->start, a->end))
+		return QUIRE_INVALID;
 	qr_mm_modify(a->mm, a->area, a->start, a->end, a->area->prot, marks);
 	return QUIRE_OK;
 }
@@ -81,10 +83,15 @@ static enum quire_status punch(const struct advice *a)
 	uint64_t first = a->area->offset + qr_pages(a->start - a->area->start);
 	uint64_t last = first + qr_pages(a->end - a->start);
 
-	if (qr_area_is(a->area, QUIRE_AREA_LOCKED) || a->area->object == 0)
+	if (qr_area_is(a->area, QUIRE_AREA_LOCKED) ||
+	    (a->area->object == 0 && !qr_area_is_hugetlb(a->area)))
 		return QUIRE_INVALID;
 	if (qr_is_private(a->area) || qr_area_is(a->area, QUIRE_AREA_READONLY))
 		return QUIRE_REFUSED;
+	if (qr_area_is_hugetlb(a->area)) {
+		qr_hugetlb_punch(vm, a->area, a->start, a->end);
+		return QUIRE_OK;
+	}
 	if (qr_object_at(&vm->objects, a->area->object)->has_store)
 		return QUIRE_UNSUPPORTED;
 	qr_object_unmap(vm, a->area->object, first, last, false);

@@ -189,7 +189,9 @@ void qr_large_reprotect(struct quire_mm *mm, const struct quire_area *area,
 	while (left.start.a < end && qr_tables_next_large(&mm->tables, left, &at)) {
 		uint64_t now = flags;
 
-		if (!qr_mm_may_write(mm->vm, area, *at.entry))
+		/* As on Linux a page of a pool waits for the write. */
+		if (!qr_mm_may_write(mm->vm, area, *at.entry) ||
+		    (qr_area_is_hugetlb(area) && qr_is_private(area)))
 			now &= ~QUIRE_ENTRY_WRITABLE;
 		at.entry->bits = (at.entry->bits & ~decided) | now;
 		left.start.a = at.base + at.bytes;

@@ -36,6 +36,7 @@ struct quire_area;
 
 struct qr_pool_of_pages {
 	uint64_t total, nr_free, reserved;
+	uint64_t late;	/* of the free ones: objects had them when the call began */
 	uint32_t first; /* free page, linked by owner; 0: none */
 };
 

@@ -43,7 +43,7 @@ static uint64_t pages_there(struct quire_mm *mm, const struct quire_area *area)
 	return nr;
 }
 
-static enum quire_status make_object(struct quire_vm *vm, struct qr_proposal *p)
+enum quire_status qr_hugetlb_make_object(struct quire_vm *vm, struct qr_proposal *p)
 {
 	struct quire_object *object;
 
@@ -61,31 +61,26 @@ static enum quire_status make_object(struct quire_vm *vm, struct qr_proposal *p)
 	return QUIRE_OK;
 }
 
+void qr_hugetlb_begin(struct quire_vm *vm, uint32_t marks)
+{
+	qr_pool_for(vm, marks)->late = 0;
+}
+
 enum quire_status qr_hugetlb_promise(struct quire_vm *vm, struct qr_proposal *p)
 {
 	struct qr_pool_of_pages *pool = qr_pool_for(vm, p->marks);
 	uint64_t nr = (p->end - p->start) / qr_hugetlb_bytes(p->marks);
-	bool reserves = (p->marks & QUIRE_AREA_NORESERVE) == 0;
-	enum quire_status status = QUIRE_OK;
 
-	if (reserves && nr > pool->nr_free - pool->reserved)
+	if ((p->marks & QUIRE_AREA_NORESERVE) != 0)
+		return QUIRE_OK;
+	/* On Linux an object is a file, which goes at the end of the call. */
+	if (nr + pool->late > pool->nr_free - pool->reserved)
 		return QUIRE_NO_MEMORY;
-	if (reserves)
-		p->marks |= QUIRE_AREA_PROMISED;
-	if ((p->marks & QUIRE_AREA_SHARED) != 0)
-		status = make_object(vm, p);
-	if (status == QUIRE_OK && reserves)
-		pool->reserved += nr;
-	return status;
-}
-
-void qr_hugetlb_unpromise(struct quire_vm *vm, const struct qr_proposal *p)
-{
-	if ((p->marks & QUIRE_AREA_PROMISED) != 0)
-		qr_pool_for(vm, p->marks)->reserved -=
-			(p->end - p->start) / qr_hugetlb_bytes(p->marks);
+	p->marks |= QUIRE_AREA_PROMISED;
+	pool->reserved += nr;
 	if (p->object != 0)
-		qr_object_free(&vm->objects, p->object);
+		qr_object_at(&vm->objects, p->object)->huge_marks = p->marks;
+	return QUIRE_OK;
 }
 
 static bool is_promised(const struct quire_area *area)
@@ -113,10 +108,13 @@ void qr_hugetlb_promise_again(struct quire_vm *vm, const struct quire_area *area
 void qr_hugetlb_release_object(struct quire_vm *vm, const struct quire_object *object)
 {
 	uint32_t marks = object->huge_marks;
+	struct qr_pool_of_pages *pool = qr_pool_for(vm, marks);
+	uint64_t nr = (object->nr_pages << QUIRE_PAGE_SHIFT) / qr_hugetlb_bytes(marks);
 
-	if ((marks & QUIRE_AREA_PROMISED) != 0)
-		qr_pool_for(vm, marks)->reserved -=
-			(object->nr_pages << QUIRE_PAGE_SHIFT) / qr_hugetlb_bytes(marks);
+	if ((marks & QUIRE_AREA_PROMISED) == 0)
+		return;
+	pool->reserved -= nr;
+	pool->late += nr;
 }
 
 void qr_hugetlb_put_object_page(struct quire_vm *vm, struct quire_object *object,
@@ -128,6 +126,8 @@ void qr_hugetlb_put_object_page(struct quire_vm *vm, struct quire_object *object
 	qr_pool_give(vm, pool, pfn);
 	if ((object->huge_marks & QUIRE_AREA_PROMISED) != 0)
 		pool->reserved++;
+	else
+		pool->late++;
 }
 
 /* ---- what may be done with an area */
@@ -140,9 +140,16 @@ static bool is_cut_well(struct quire_mm *mm, uint64_t va)
 	       (va & (qr_hugetlb_bytes(a->marks) - 1)) == 0;
 }
 
-bool qr_hugetlb_may_cut(struct quire_mm *mm, uint64_t start, uint64_t end)
+bool qr_hugetlb_may_cut(struct quire_mm *mm, struct quire_area *area, uint64_t start,
+			uint64_t end)
 {
-	return is_cut_well(mm, start) && is_cut_well(mm, end);
+	if (!is_cut_well(mm, start))
+		return false;
+	if (is_cut_well(mm, end))
+		return true;
+	if (area->start < start)
+		qr_mm_split(mm, area, start);
+	return false;
 }
 
 bool qr_hugetlb_may_advise(const struct quire_area *area, enum quire_mm_advice kind,
@@ -157,17 +164,45 @@ bool qr_hugetlb_may_advise(const struct quire_area *area, enum quire_mm_advice k
 	case QUIRE_MM_COLLAPSE:
 	case QUIRE_MM_WIPEONFORK:
 		return false;
-	case QUIRE_MM_POPULATE_READ:
-	case QUIRE_MM_POPULATE_WRITE:
-	case QUIRE_MM_WILLNEED:
-		return true;
 	case QUIRE_MM_DONTNEED:
-	case QUIRE_MM_REMOVE:
 		*end &= ~in_page;
 		return (start & in_page) == 0;
 	default:
-		return ((start | *end) & in_page) == 0;
+		return true;
 	}
+}
+
+/* The part of one page that lies between the two places, in bytes. */
+static void zero_part(struct quire_vm *vm, const struct quire_object *object,
+		      uint64_t from, uint64_t to)
+{
+	uint64_t in_page = qr_hugetlb_bytes(object->huge_marks) - 1;
+	quire_entry e = qr_object_get(object, qr_pages(from & ~in_page));
+	unsigned char *page;
+
+	if (!qr_entry_is_present(e) || from >= to)
+		return;
+	page = qr_zone_address(&vm->zone, qr_entry_pfn(e));
+	memset(page + (from & in_page), 0, to - from);
+}
+
+/* As Linux's hugetlbfs_punch_hole(): whole pages go, parts are cleared. */
+void qr_hugetlb_punch(struct quire_vm *vm, const struct quire_area *area, uint64_t start,
+		      uint64_t end)
+{
+	struct quire_object *object = qr_object_at(&vm->objects, area->object);
+	uint64_t in_page = qr_hugetlb_bytes(area->marks) - 1;
+	uint64_t base = (area->offset << QUIRE_PAGE_SHIFT) - area->start;
+	uint64_t from = base + start, to = base + end;
+	uint64_t first = (from + in_page) & ~in_page, last = to & ~in_page;
+
+	zero_part(vm, object, from, to < first ? to : first);
+	if (to > first)
+		zero_part(vm, object, last, to);
+	if (last <= first)
+		return;
+	qr_object_unmap(vm, area->object, qr_pages(first), qr_pages(last), false);
+	qr_object_truncate(vm, object, qr_pages(first), qr_pages(last));
 }
 
 /* ---- entries */
@@ -305,6 +340,7 @@ static void *bytes_of(const struct fault *f, quire_pfn pfn)
 
 static enum quire_status map_private(struct fault *f)
 {
+	quire_entry e;
 	quire_pfn pfn;
 
 	if (qr_area_is(f->area, QUIRE_AREA_BEREFT) ||
@@ -313,7 +349,11 @@ static enum quire_status map_private(struct fault *f)
 	memset(bytes_of(f, pfn), 0, f->at.bytes);
 	own(f, pfn);
 	*f->kind = QUIRE_FAULT_ANON;
-	set_entry(f->mm, &f->at, entry_for(f, pfn));
+	e = entry_for(f, pfn);
+	/* As on Linux the first write has a fault of its own. */
+	if (!f->write)
+		e = qr_entry_without(e, QUIRE_ENTRY_WRITABLE);
+	set_entry(f->mm, &f->at, e);
 	return QUIRE_OK;
 }
 

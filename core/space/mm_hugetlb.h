@@ -26,20 +26,29 @@ uint64_t qr_hugetlb_frames(const struct quire_vm *vm);
 /* Small pages of a page of the block at frame, which is of a pool. */
 uint32_t qr_hugetlb_pages(const struct quire_frame *frame);
 
-/* Promises the pages of the area that is to come, and makes the object of a shared one;
- * QUIRE_NO_MEMORY: the pool has too few.  unpromise: it did not come. */
+/* The object of a shared area that is to come. */
+enum quire_status qr_hugetlb_make_object(struct quire_vm *vm, struct qr_proposal *p);
+/* A call that is going to promise pages begins. */
+void qr_hugetlb_begin(struct quire_vm *vm, uint32_t marks);
+/* Promises the pages of the area that is to come now; QUIRE_NO_MEMORY: the pool has too
+ * few. */
 enum quire_status qr_hugetlb_promise(struct quire_vm *vm, struct qr_proposal *p);
-void qr_hugetlb_unpromise(struct quire_vm *vm, const struct qr_proposal *p);
 /* The area goes: what it was promised is free again; then its pages may be zapped. */
 void qr_hugetlb_release(struct quire_mm *mm, struct quire_area *area);
 /* bytes of the area are about to be released though they go on elsewhere. */
 void qr_hugetlb_promise_again(struct quire_vm *vm, const struct quire_area *area,
 			      uint64_t bytes);
-/* Whether areas may be cut at start and end. */
-bool qr_hugetlb_may_cut(struct quire_mm *mm, uint64_t start, uint64_t end);
+/* Whether areas may be cut at start, which lies in area or below it, and at end.  As on
+ * Linux area is cut at start where only end is wrong; a record for it is reserved. */
+bool qr_hugetlb_may_cut(struct quire_mm *mm, struct quire_area *area, uint64_t start,
+			uint64_t end);
 /* Whether madvise may do that there; *end is moved to where it does. */
 bool qr_hugetlb_may_advise(const struct quire_area *area, enum quire_mm_advice kind,
 			   uint64_t start, uint64_t *end);
+
+/* MADV_REMOVE in an area that is shared. */
+void qr_hugetlb_punch(struct quire_vm *vm, const struct quire_area *area, uint64_t start,
+		      uint64_t end);
 
 /* QUIRE_PAST_END: the pool is empty, SIGBUS. */
 enum quire_status qr_hugetlb_fault(struct quire_mm *mm, struct quire_area *area,

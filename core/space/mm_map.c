@@ -72,11 +72,11 @@ enum quire_status qr_mm_unmap_range(struct quire_mm *mm, uint64_t start, uint64_
 
 	if (a == NULL || a->start >= end)
 		return QUIRE_OK;
-	if (!qr_hugetlb_may_cut(mm, start, end))
-		return QUIRE_INVALID;
 	if ((a->start < start || (a->end != end && is_inside(mm, end))) &&
 	    (!may_cut(mm, start, end) || !qr_mm_reserve(mm, 2)))
 		return QUIRE_NO_MEMORY;
+	if (!qr_hugetlb_may_cut(mm, a, start, end))
+		return QUIRE_INVALID;
 	if (a->start < start)
 		a = qr_mm_split(mm, a, start);
 	while (a != NULL && a->start < end) {
@@ -144,7 +144,7 @@ static enum quire_status check(struct quire_mm *mm, struct qr_proposal *p, uint3
 	if ((flags & QUIRE_MM_SHARED) != 0 && (p->prot & QUIRE_WRITE) != 0 &&
 	    (p->marks & QUIRE_AREA_READONLY) != 0)
 		return QUIRE_REFUSED;
-	if (((flags & QUIRE_MM_SHARED) != 0 || p->is_file) &&
+	if (((flags & (QUIRE_MM_SHARED | QUIRE_MM_HUGETLB)) != 0 || p->is_file) &&
 	    (flags & QUIRE_MM_GROWSDOWN) != 0)
 		return QUIRE_INVALID;
 	return QUIRE_OK;
@@ -206,22 +206,23 @@ static enum quire_status replace(struct quire_mm *mm, struct qr_proposal *p)
 			return QUIRE_NO_MEMORY;
 		p->marks |= QUIRE_AREA_CHARGED;
 	}
-	if ((p->marks & QUIRE_AREA_HUGETLB) != 0) {
-		status = qr_hugetlb_promise(mm->vm, p);
-		if (status != QUIRE_OK)
-			return status;
-	} else if ((p->marks & QUIRE_AREA_SHARED) != 0 && !p->is_file) {
-		status = make_object(mm->vm, p);
+	if ((p->marks & QUIRE_AREA_SHARED) != 0 && !p->is_file) {
+		status = (p->marks & QUIRE_AREA_HUGETLB) != 0
+				 ? qr_hugetlb_make_object(mm->vm, p)
+				 : make_object(mm->vm, p);
 		if (status != QUIRE_OK)
 			return status;
 	}
+	if ((p->marks & QUIRE_AREA_HUGETLB) != 0)
+		qr_hugetlb_begin(mm->vm, p->marks);
 	/* Two records for cutting, one for the new area. */
 	status = QUIRE_NO_MEMORY;
 	if (qr_mm_reserve(mm, 3))
 		status = p->is_free ? QUIRE_OK : qr_mm_unmap_range(mm, p->start, p->end);
-	if (status != QUIRE_OK && (p->marks & QUIRE_AREA_HUGETLB) != 0)
-		qr_hugetlb_unpromise(mm->vm, p);
-	else if (status != QUIRE_OK && p->object != 0)
+	/* As on Linux what was there has gone when the pool refuses. */
+	if (status == QUIRE_OK && (p->marks & QUIRE_AREA_HUGETLB) != 0)
+		status = qr_hugetlb_promise(mm->vm, p);
+	if (status != QUIRE_OK && p->object != 0)
 		drop_object(mm->vm, p);
 	return status;
 }
@@ -242,6 +243,7 @@ static enum quire_status place(struct quire_mm *mm, uint64_t hint, uint64_t byte
 		return QUIRE_INVALID;
 	if ((flags & fixed) != 0)
 		return qr_mm_place(mm, hint, bytes, true, out);
+	hint &= ~(uint64_t)(QUIRE_PAGE_BYTES - 1);
 	return qr_mm_place_aligned(mm, (hint + in_page) & ~in_page, bytes, in_page + 1,
 				   out);
 }
@@ -326,7 +328,9 @@ enum quire_status quire_mm_map_file(struct quire_mm *mm, struct quire_file *file
 		.is_file = true,
 	};
 
-	if ((offset & (QUIRE_PAGE_BYTES - 1)) != 0)
+	/* No file is one of a pool. */
+	if ((offset & (QUIRE_PAGE_BYTES - 1)) != 0 ||
+	    (flags & (QUIRE_MM_HUGETLB | QUIRE_MM_HUGE_1G)) != 0)
 		return QUIRE_INVALID;
 	if (file->config.is_readonly && (flags & QUIRE_MM_SHARED) != 0)
 		p.marks = QUIRE_AREA_READONLY;

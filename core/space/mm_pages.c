@@ -233,6 +233,7 @@ void qr_vm_put_object(struct quire_vm *vm, uint32_t number)
 	qr_object_truncate(vm, object, 0, object->nr_pages);
 	if (object->is_charged)
 		qr_vm_uncharge(vm, object->nr_pages);
-	qr_hugetlb_release_object(vm, object);
+	if (object->huge_marks != 0)
+		qr_hugetlb_release_object(vm, object);
 	qr_object_free(&vm->objects, number);
 }

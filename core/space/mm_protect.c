@@ -36,11 +36,13 @@ static enum quire_status change(struct quire_mm *mm, struct quire_area *area,
 
 	if (area->prot == prot)
 		return QUIRE_OK;
-	if (!qr_hugetlb_may_cut(mm, start, end))
-		return QUIRE_INVALID;
 	if ((prot & QUIRE_WRITE) != 0 && qr_area_is(area, QUIRE_AREA_READONLY))
 		return QUIRE_REFUSED;
-	if (!qr_mm_reserve(mm, 3) || !recharge(mm, area, pages, prot, &marks))
+	if (!qr_mm_reserve(mm, 3))
+		return QUIRE_NO_MEMORY;
+	if (!qr_hugetlb_may_cut(mm, area, start, end))
+		return QUIRE_INVALID;
+	if (!recharge(mm, area, pages, prot, &marks))
 		return QUIRE_NO_MEMORY;
 	qr_mm_account(mm, area->prot, area->marks, -(int64_t)pages);
 	qr_mm_account(mm, prot, marks, (int64_t)pages);

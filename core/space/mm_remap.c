@@ -65,15 +65,15 @@ static enum quire_status check_call(const struct remap *r)
 }
 
 /* Pages of a pool are moved whole, and no more of them are had this way; sizes are rounded
- * up to whole ones. */
+ * up to whole ones.  Linux looks at the target whether it is asked for or not. */
 static bool is_whole(struct remap *r)
 {
 	uint64_t in_page = qr_hugetlb_bytes(r->area->marks) - 1;
 
 	r->old_bytes = (r->old_bytes + in_page) & ~in_page;
 	r->new_bytes = (r->new_bytes + in_page) & ~in_page;
-	return ((r->old | (names_target(r) ? r->new : 0)) & in_page) == 0 &&
-	       delta(r) <= 0 && !is_set(r, QUIRE_REMAP_DONTUNMAP);
+	return ((r->old | r->new) & in_page) == 0 && delta(r) <= 0 &&
+	       !is_set(r, QUIRE_REMAP_DONTUNMAP);
 }
 
 /* What the area at r->old has to say. */
