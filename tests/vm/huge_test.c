@@ -312,6 +312,7 @@ static void reclaim_splits(void **state)
 	const uint32_t nr = 12;
 	struct quire_huge_figures figures;
 	struct quire_vm_figures pages;
+	enum quire_status status;
 	struct quire_mm *mm;
 	struct rig rig;
 
@@ -331,9 +332,14 @@ static void reclaim_splits(void **state)
 	assert_true(pages.pages_out > 0 && (rig_is_injected() || figures.split_page > 0));
 	rig_validate(&rig);
 	/* What is out is read for a collapse. */
-	(void)quire_mm_unmap(mm, AT + 2 * HUGE, (nr - 2) * HUGE);
-	assert_int_equal(rig_advise(&rig, mm, AT, 2 * HUGE, QUIRE_MM_COLLAPSE), QUIRE_OK);
-	assert_int_equal(huge_of(mm), 2 * QUIRE_HUGE_PAGES);
+	(void)rig_unmap(&rig, mm, AT + 2 * HUGE, (nr - 2) * HUGE);
+	status = rig_advise(&rig, mm, AT, 2 * HUGE, QUIRE_MM_COLLAPSE);
+	/* After another history there may be no room, which a collapse does not make by
+	 * reclaim. */
+	assert_true(status == QUIRE_OK ||
+		    (rig_is_injected() && status == QUIRE_NO_MEMORY));
+	if (status == QUIRE_OK)
+		assert_int_equal(huge_of(mm), 2 * QUIRE_HUGE_PAGES);
 	for (uint32_t k = 0; k < QUIRE_HUGE_PAGES; k += 4)
 		expect(&rig, mm, AT + k * PAGE, AT + k * nr);
 	quire_mm_destroy(mm);
@@ -362,7 +368,8 @@ static void lazily_freed_ones_go_whole(void **state)
 	/* One went, the other is needed again. */
 	quire_vm_figures(rig.vm, &pages);
 	assert_true(pages.anon < 8 * QUIRE_HUGE_PAGES);
-	expect(&rig, mm, AT, 0);
+	if (!rig_is_injected())
+		expect(&rig, mm, AT, 0);
 	expect(&rig, mm, AT + HUGE + PAGE, 7);
 	for (uint32_t i = 0; i < 6; i++)
 		expect_filled(&rig, mm, AT + (4 + i) * HUGE, AT + (4 + i) * HUGE, 0, 512);
@@ -426,7 +433,7 @@ static void moving_pages_makes_room(void **state)
 		assert_int_equal(quire_vm_set_thp(rig.vm, &thp), QUIRE_OK);
 		map_at(&rig, mm, AT + 30 * HUGE, HUGE);
 		assert_int_equal(
-			quire_mm_advise(mm, AT + 30 * HUGE, HUGE, QUIRE_MM_HUGEPAGE),
+			rig_advise(&rig, mm, AT + 30 * HUGE, HUGE, QUIRE_MM_HUGEPAGE),
 			QUIRE_OK);
 		store(&rig, mm, AT + 30 * HUGE, 1);
 		expect_huge(mm, 1);
@@ -453,7 +460,7 @@ static bool reads_stale(bool ignores_flushes)
 	qr_computer_switch(rig.computer, 1, mm);
 	assert_int_equal(rig_access(&rig, 0, AT, &value, 8, QUIRE_WRITE), QUIRE_OK);
 	assert_int_equal(rig_access(&rig, 1, AT, &got, 8, QUIRE_READ), QUIRE_OK);
-	assert_int_equal(quire_mm_fork(mm, &child), QUIRE_OK);
+	assert_int_equal(rig_fork(&rig, mm, &child), QUIRE_OK);
 	value = 2;
 	assert_int_equal(rig_access(&rig, 0, AT, &value, 8, QUIRE_WRITE), QUIRE_OK);
 	assert_int_equal(rig_access(&rig, 1, AT, &got, 8, QUIRE_READ), QUIRE_OK);
@@ -476,9 +483,29 @@ static void the_tlb_is_flushed(void **state)
 	assert_false(reads_stale(false));
 }
 
-static void reports_tell_of_them(void **state)
+static void flushes_are_enough(void **state)
+{
+	(void)state;
+	assert_false(reads_stale(false));
+}
+
+static void expect_reports(struct rig *rig, struct quire_mm *mm)
 {
 	static char text[16384];
+
+	(void)quire_report_smaps(mm, text, sizeof(text));
+	assert_non_null(strstr(text, "AnonHugePages:      2048 kB\n"));
+	assert_non_null(strstr(text, "Private_Dirty:      2048 kB\n"));
+	(void)quire_report_meminfo(rig->vm, text, sizeof(text));
+	assert_non_null(strstr(text, "AnonHugePages:      2048 kB\n"));
+	assert_non_null(strstr(text, "AnonPages:          2048 kB\n"));
+	(void)quire_report_vmstat(rig->vm, text, sizeof(text));
+	assert_non_null(strstr(text, "\nthp_fault_alloc 1\n"));
+	assert_non_null(strstr(text, "\nthp_fault_fallback 0\n"));
+}
+
+static void reports_tell_of_them(void **state)
+{
 	struct quire_mm *mm;
 	struct rig rig;
 
@@ -487,15 +514,8 @@ static void reports_tell_of_them(void **state)
 	mm = rig_mm(&rig);
 	map_at(&rig, mm, AT, HUGE);
 	store(&rig, mm, AT, 1);
-	(void)quire_report_smaps(mm, text, sizeof(text));
-	assert_non_null(strstr(text, "AnonHugePages:      2048 kB\n"));
-	assert_non_null(strstr(text, "Private_Dirty:      2048 kB\n"));
-	(void)quire_report_meminfo(rig.vm, text, sizeof(text));
-	assert_non_null(strstr(text, "AnonHugePages:      2048 kB\n"));
-	assert_non_null(strstr(text, "AnonPages:          2048 kB\n"));
-	(void)quire_report_vmstat(rig.vm, text, sizeof(text));
-	assert_non_null(strstr(text, "\nthp_fault_alloc 1\n"));
-	assert_non_null(strstr(text, "\nthp_fault_fallback 0\n"));
+	if (!rig_is_injected() || huge_of(mm) > 0)
+		expect_reports(&rig, mm);
 	quire_mm_destroy(mm);
 	rig_close(&rig);
 }
@@ -508,10 +528,15 @@ static void every_allocation_may_fail(void **state)
 		what_takes_a_part_splits,
 		a_fork_shares_until_one_writes,
 		small_pages_collapse,
+		flushes_are_enough,
+		reports_tell_of_them,
 	};
 
 	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++)
 		rig_in_every_way(scenarios[i], state);
+	rig_in_some_ways(lazily_freed_ones_go_whole, state, 997);
+	rig_in_some_ways(reclaim_splits, state, 1997);
+	rig_in_some_ways(moving_pages_makes_room, state, 997);
 }
 
 int main(void)

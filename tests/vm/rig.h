@@ -40,6 +40,8 @@ void rig_inject(uint64_t n);
 bool rig_is_injected(void);
 /* Runs the test for every n that it comes to. */
 void rig_in_every_way(void (*test)(void **state), void **state);
+/* The same for the first, and then each step-th behind it. */
+void rig_in_some_ways(void (*test)(void **state), void **state, uint64_t step);
 
 /* The core's calls of the same names. */
 enum quire_status rig_create(struct rig *rig, const struct quire_mm_config *config,
@@ -73,12 +75,30 @@ enum quire_status rig_load(struct rig *rig, struct quire_mm *mm, uint64_t va,
 /* Of the last of these: what the fault came to. */
 extern struct quire_fault rig_fault;
 
+/* The core's calls again, of files. */
+enum quire_status rig_map_at(struct rig *rig, struct quire_mm *mm,
+			     struct quire_file *file, uint64_t offset, uint64_t start,
+			     uint64_t bytes, uint32_t prot, uint32_t flags,
+			     uint64_t *out);
+enum quire_status rig_sync(struct rig *rig, struct quire_mm *mm, uint64_t start,
+			   uint64_t bytes, uint32_t flags);
+enum quire_status rig_file_open(struct rig *rig, const struct quire_file_config *config,
+				struct quire_file **out);
+enum quire_status rig_file_read(struct rig *rig, struct quire_file *file, uint64_t at,
+				void *buf, size_t bytes, size_t *done);
+enum quire_status rig_file_write(struct rig *rig, struct quire_file *file, uint64_t at,
+				 void *buf, size_t bytes, size_t *done);
+enum quire_status rig_file_resize(struct rig *rig, struct quire_file *file,
+				  uint64_t bytes);
+enum quire_status rig_file_sync(struct rig *rig, struct quire_file *file);
+
 /* A file on a store of its own: page i, as the store has it, begins with the word
  * RIG_WORD + i; the rest is zeros. */
 #define RIG_WORD 0x5100000000000000ull
 struct rig_file {
 	struct qr_soft_store *store;
 	struct quire_file *file;
+	struct rig *rig;
 };
 struct rig_file rig_file(struct rig *rig, uint64_t pages);
 /* Closes it, and checks that the machine has let go of it. */

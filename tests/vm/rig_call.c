@@ -20,6 +20,13 @@ enum kind {
 	EXEC,
 	BRK,
 	ACCESS,
+	MAP_FILE,
+	SYNC,
+	FILE_OPEN,
+	FILE_READ,
+	FILE_WRITE,
+	FILE_RESIZE,
+	FILE_SYNC,
 };
 
 struct call {
@@ -31,7 +38,14 @@ struct call {
 	uint64_t *out;
 	struct quire_mm **mm_out;
 	void *buf;
+	struct quire_file *file;
+	const struct quire_file_config *file_config;
+	struct quire_file **file_out;
+	size_t *done;
 };
+
+/* An access takes no more frames, or it has reclaimed: then there is no state to hold. */
+#define ACCESS_TAKES 64u
 
 struct quire_fault rig_fault;
 
@@ -46,6 +60,24 @@ static enum quire_status access_bytes(struct rig *rig, const struct call *c)
 		return qr_computer_load(rig->computer, c->cpu, c->start, c->buf, bytes,
 					&rig_fault);
 	return qr_computer_fetch(rig->computer, c->cpu, c->start, &rig_fault);
+}
+
+static enum quire_status perform_on_file(struct rig *rig, const struct call *c)
+{
+	switch (c->kind) {
+	case FILE_OPEN:
+		return quire_file_open(rig->vm, c->file_config, c->file_out);
+	case FILE_READ:
+		return quire_file_read(c->file, c->start, c->buf, c->bytes, c->done);
+	case FILE_WRITE:
+		return quire_file_write(c->file, c->start, c->buf, c->bytes, c->done);
+	case FILE_RESIZE:
+		return quire_file_resize(c->file, c->bytes);
+	case FILE_SYNC:
+		return quire_file_sync(c->file);
+	default:
+		return QUIRE_INVALID;
+	}
 }
 
 static enum quire_status perform(struct rig *rig, const struct call *c)
@@ -76,8 +108,14 @@ static enum quire_status perform(struct rig *rig, const struct call *c)
 		return *c->out == c->start ? QUIRE_OK : QUIRE_NO_MEMORY;
 	case ACCESS:
 		return access_bytes(rig, c);
+	case MAP_FILE:
+		return quire_mm_map_file(c->mm, c->file, c->target, c->start, c->bytes,
+					 c->prot, c->flags, c->out);
+	case SYNC:
+		return quire_mm_sync(c->mm, c->start, c->bytes, c->flags);
+	default:
+		return perform_on_file(rig, c);
 	}
-	return QUIRE_INVALID;
 }
 
 /* Linux does these area by area, marks before it brings pages in, or clears the target
@@ -107,6 +145,26 @@ static struct call rest_of(const struct call *c)
 	return rest;
 }
 
+/* A transfer may end early where something fails after its first page. */
+static bool is_short(const struct call *c, enum quire_status status)
+{
+	return (c->kind == FILE_READ || c->kind == FILE_WRITE) && status == QUIRE_OK &&
+	       *c->done < c->bytes;
+}
+
+/* Whether the allocation that fails may be one of this access. */
+static bool may_be_the_one(const struct rig *rig, const struct call *c)
+{
+	bool is_writable;
+	quire_pfn frame;
+
+	if (rig->vm->zone.fail_in > ACCESS_TAKES)
+		return false;
+	return c->mm == NULL ||
+	       !qr_computer_look(rig->computer, c->mm, c->start, &frame, &is_writable) ||
+	       (c->flags == QUIRE_WRITE && !is_writable);
+}
+
 static enum quire_status make(struct rig *rig, const struct call *c)
 {
 	struct rig_state *before;
@@ -115,13 +173,16 @@ static enum quire_status make(struct rig *rig, const struct call *c)
 
 	if (!rig->is_armed)
 		return perform(rig, c);
-	before = rig_state_of(rig, c->mm);
+	before = NULL;
+	if (c->kind != ACCESS || may_be_the_one(rig, c))
+		before = rig_state_of(rig, c->mm);
 	status = perform(rig, c);
-	if (rig_has_failed(rig) && status == QUIRE_NO_MEMORY) {
+	if (rig_has_failed(rig) && (status == QUIRE_NO_MEMORY || is_short(c, status))) {
 		if (c->kind == ACCESS)
 			assert_int_equal(rig_fault.kind, QUIRE_FAULT_OOM);
 		rig_validate(rig);
-		rig_expect_state(rig, c->mm, before, may_be_half_done(c));
+		if (before != NULL)
+			rig_expect_state(rig, c->mm, before, may_be_half_done(c));
 		rest = rest_of(c);
 		status = perform(rig, &rest);
 	}
@@ -214,4 +275,51 @@ enum quire_status rig_load(struct rig *rig, struct quire_mm *mm, uint64_t va,
 	qr_computer_switch(rig->computer, 0, mm);
 	return make(rig,
 		    &(struct call){ACCESS, mm, va, 8, .flags = QUIRE_READ, .buf = value});
+}
+
+enum quire_status rig_map_at(struct rig *rig, struct quire_mm *mm,
+			     struct quire_file *file, uint64_t offset, uint64_t start,
+			     uint64_t bytes, uint32_t prot, uint32_t flags, uint64_t *out)
+{
+	return make(rig, &(struct call){MAP_FILE, mm, start, bytes, .target = offset,
+					.prot = prot, .flags = flags, .file = file,
+					.out = out});
+}
+
+enum quire_status rig_sync(struct rig *rig, struct quire_mm *mm, uint64_t start,
+			   uint64_t bytes, uint32_t flags)
+{
+	return make(rig, &(struct call){SYNC, mm, start, bytes, .flags = flags});
+}
+
+enum quire_status rig_file_open(struct rig *rig, const struct quire_file_config *config,
+				struct quire_file **out)
+{
+	return make(rig,
+		    &(struct call){FILE_OPEN, .file_config = config, .file_out = out});
+}
+
+enum quire_status rig_file_read(struct rig *rig, struct quire_file *file, uint64_t at,
+				void *buf, size_t bytes, size_t *done)
+{
+	return make(rig, &(struct call){FILE_READ, NULL, at, bytes, .buf = buf,
+					.file = file, .done = done});
+}
+
+enum quire_status rig_file_write(struct rig *rig, struct quire_file *file, uint64_t at,
+				 void *buf, size_t bytes, size_t *done)
+{
+	return make(rig, &(struct call){FILE_WRITE, NULL, at, bytes, .buf = buf,
+					.file = file, .done = done});
+}
+
+enum quire_status rig_file_resize(struct rig *rig, struct quire_file *file,
+				  uint64_t bytes)
+{
+	return make(rig, &(struct call){FILE_RESIZE, .bytes = bytes, .file = file});
+}
+
+enum quire_status rig_file_sync(struct rig *rig, struct quire_file *file)
+{
+	return make(rig, &(struct call){FILE_SYNC, .file = file});
 }

@@ -20,7 +20,8 @@ struct rig_file rig_file(struct rig *rig, uint64_t pages)
 		assert_true(qr_soft_store_poke(f.store, i * PAGE, &word, sizeof(word)));
 	}
 	config = qr_soft_store_config(f.store, "/data/file");
-	assert_int_equal(quire_file_open(rig->vm, &config, &f.file), QUIRE_OK);
+	assert_int_equal(rig_file_open(rig, &config, &f.file), QUIRE_OK);
+	f.rig = rig;
 	return f;
 }
 
@@ -44,7 +45,7 @@ uint64_t rig_read(const struct rig_file *f, uint64_t at)
 	uint64_t word = 0;
 	size_t done;
 
-	assert_int_equal(quire_file_read(f->file, at, &word, sizeof(word), &done),
+	assert_int_equal(rig_file_read(f->rig, f->file, at, &word, sizeof(word), &done),
 			 QUIRE_OK);
 	assert_int_equal(done, sizeof(word));
 	return word;
@@ -54,8 +55,9 @@ void rig_write(const struct rig_file *f, uint64_t at, uint64_t value)
 {
 	size_t done;
 
-	assert_int_equal(quire_file_write(f->file, at, &value, sizeof(value), &done),
-			 QUIRE_OK);
+	assert_int_equal(
+		rig_file_write(f->rig, f->file, at, &value, sizeof(value), &done),
+		QUIRE_OK);
 	assert_int_equal(done, sizeof(value));
 }
 
@@ -64,8 +66,8 @@ uint64_t rig_map_file(struct quire_mm *mm, const struct rig_file *f, uint64_t fi
 {
 	uint64_t at;
 
-	assert_int_equal(quire_mm_map_file(mm, f->file, first * PAGE, 0, pages * PAGE,
-					   prot, flags, &at),
+	assert_int_equal(rig_map_at(f->rig, mm, f->file, first * PAGE, 0, pages * PAGE,
+				    prot, flags, &at),
 			 QUIRE_OK);
 	return at;
 }

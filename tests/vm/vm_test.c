@@ -513,6 +513,7 @@ static void every_allocation_may_fail(void **state)
 	static void (*const scenarios[])(void **state) = {
 		faults_are_told_apart,
 		accesses_cross_pages,
+		tlb_is_flushed,
 		tlb_counts,
 		stacks_grow,
 		limits_hold,
