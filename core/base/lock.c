@@ -6,8 +6,9 @@
 
 #include <limits.h>
 
-/* About the time of the longest common critical section; a sleep costs more. */
-#define SPIN_TURNS 100
+/* Some 20 microseconds: more than most critical sections, less than to put a virtual CPU
+ * to sleep and wake it again. */
+#define SPIN_TURNS 800
 
 static void relax(void)
 {
@@ -57,12 +58,13 @@ void qr_event_wait(struct quire_event *event, struct quire_lock *lock)
 	qr_unlock(lock);
 	lock->port->wait(lock->port->ctx, &event->count, seen);
 	qr_lock(lock);
-	event->nr_waiters--;
 }
 
 void qr_event_raise(struct quire_event *event, struct quire_lock *lock)
 {
 	atomic_fetch_add_explicit(&event->count, 1, memory_order_release);
-	if (event->nr_waiters != 0)
-		lock->port->notify(lock->port->ctx, &event->count, INT_MAX);
+	if (event->nr_waiters == 0)
+		return;
+	event->nr_waiters = 0;
+	lock->port->notify(lock->port->ctx, &event->count, INT_MAX);
 }

@@ -22,7 +22,7 @@ struct quire_lock {
 
 struct quire_event {
 	_Atomic uint32_t count;
-	uint32_t nr_waiters; /* guarded by the lock */
+	uint32_t nr_waiters; /* since it was last raised; guarded by the lock */
 };
 
 void qr_lock_init(struct quire_lock *lock, const struct quire_port *port);

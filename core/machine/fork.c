@@ -8,14 +8,10 @@ static void forget_copy(void *ctx, const struct qr_leaf *leaf, uint32_t index)
 {
 	struct quire *q = ctx;
 	quire_entry e = leaf->entries[index];
-	struct quire_frame *frame;
 
 	if (!qr_entry_is_present(e))
 		return;
-	frame = qr_zone_frame(&q->zone, qr_entry_pfn(e));
-	if (frame->slot != 0)
-		qr_swap_drop(&q->swap, (quire_slot){frame->slot});
-	frame->slot = 0;
+	qr_space_drop_copy(&q->space, qr_entry_pfn(e));
 	qr_leaf_set(&q->space.tables, leaf, index,
 		    qr_entry_with(e, QUIRE_ENTRY_WRITABLE | QUIRE_ENTRY_DIRTY));
 }

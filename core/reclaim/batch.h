@@ -26,6 +26,8 @@ struct qr_batch {
 	struct qr_leaf leaf;
 	uint32_t nr;
 	uint32_t nr_runs;
+	/* Entries protected together, those between the victims included; none: 0, 0. */
+	uint32_t span_first, span_end;
 	struct qr_victim victims[QUIRE_TABLE_ENTRIES];
 	struct quire_run runs[QUIRE_TABLE_ENTRIES];
 	uint64_t kept[QUIRE_TABLE_ENTRIES / 64];

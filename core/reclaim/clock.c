@@ -23,16 +23,6 @@ static bool may_evict(struct scan *scan, quire_vaddr va)
 	return (scan->area->marks & (QUIRE_AREA_LOCKED | QUIRE_AREA_FOREIGN)) == 0;
 }
 
-static void drop_copy(struct quire_space *space, quire_entry e)
-{
-	struct quire_frame *frame = qr_zone_frame(space->zone, qr_entry_pfn(e));
-
-	if (frame->slot == 0)
-		return;
-	qr_swap_drop(space->swap, (quire_slot){frame->slot});
-	frame->slot = 0;
-}
-
 /* The entry after the hand has passed; true when the page is a victim. */
 static bool pass(struct scan *scan, quire_entry *e)
 {
@@ -49,7 +39,7 @@ static bool pass(struct scan *scan, quire_entry *e)
 		return true;
 	*e = qr_entry_set_credit(*e, credit - 1);
 	if (frequency >= HOT_FREQUENCY)
-		drop_copy(scan->space, *e);
+		qr_space_drop_copy(scan->space, qr_entry_pfn(*e));
 	return false;
 }
 

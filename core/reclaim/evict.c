@@ -19,20 +19,37 @@
  * so many runs on one over all of them, gaps included, is cheaper. */
 #define RUNS_APART 2u
 
+/* An interrupt costs what it takes to pack some pages again: so many copies are given up
+ * for one run less. */
+#define COPIES_GIVEN 3u
+
 static quire_entry entry_of(const struct qr_batch *batch, const struct qr_victim *victim)
 {
 	return batch->leaf.entries[victim->index];
 }
 
+static void add_run(struct qr_batch *batch, uint32_t index)
+{
+	batch->runs[batch->nr_runs++] =
+		(struct quire_run){qr_leaf_address(&batch->leaf, index), 1};
+}
+
+/* The last run goes on to the page at index, and with it. */
+static void extend_run(struct qr_batch *batch, uint32_t index)
+{
+	struct quire_run *last = &batch->runs[batch->nr_runs - 1];
+
+	last->nr = index + 1 - qr_leaf_index(last->start);
+}
+
 static void add_to_runs(struct qr_batch *batch, uint32_t index)
 {
-	quire_vaddr va = qr_leaf_address(&batch->leaf, index);
-	struct quire_run *last = batch->runs + batch->nr_runs - 1;
+	const struct quire_run *last = batch->runs + batch->nr_runs - 1;
 
-	if (batch->nr_runs > 0 && last->start.a + (last->nr << QUIRE_PAGE_SHIFT) == va.a)
-		last->nr++;
+	if (batch->nr_runs > 0 && qr_leaf_index(last->start) + last->nr == index)
+		extend_run(batch, index);
 	else
-		batch->runs[batch->nr_runs++] = (struct quire_run){va, 1};
+		add_run(batch, index);
 }
 
 static bool is_going(const struct qr_victim *victim)
@@ -60,23 +77,6 @@ static bool make_readonly(const struct quire_space *space, const struct qr_batch
 	return true;
 }
 
-/* Pages of the span that belong to nobody's batch get their right to write back. */
-static void unprotect_gaps(struct quire_space *space, struct qr_batch *batch,
-			   uint32_t first, uint32_t last)
-{
-	const uint64_t like =
-		QUIRE_ENTRY_PRESENT | QUIRE_ENTRY_WRITABLE | QUIRE_ENTRY_BUSY;
-
-	batch->nr_runs = 0;
-	for (uint32_t i = first; i <= last; i++)
-		if ((batch->leaf.entries[i].bits & like) ==
-		    (QUIRE_ENTRY_PRESENT | QUIRE_ENTRY_WRITABLE))
-			add_to_runs(batch, i);
-	if (batch->nr_runs > 0)
-		space->port->protect(space->port->ctx, batch->runs, batch->nr_runs,
-				     false);
-}
-
 static struct quire_range range_of(struct quire_run run)
 {
 	return (struct quire_range){run.start,
@@ -90,6 +90,16 @@ static bool is_heard(const struct quire_space *space, const struct qr_batch *bat
 	       batch == space->lanes[space->nr_lanes].batch;
 }
 
+/* Whether one call over all of span is better than one for each run. */
+static bool is_better_whole(struct quire_space *space, const struct qr_batch *batch,
+			    struct quire_run span)
+{
+	return batch->nr_runs > RUNS_APART &&
+	       (space->port->caps & QUIRE_PORT_COPIES) != 0 && is_heard(space, batch) &&
+	       qr_space_is_covered(space, range_of(span));
+}
+
+/* Called with the lock held; lets go of it. */
 static void protect(struct quire_space *space, struct qr_batch *batch)
 {
 	const struct quire_port *port = space->port;
@@ -97,6 +107,7 @@ static void protect(struct quire_space *space, struct qr_batch *batch)
 	struct quire_run span;
 
 	batch->nr_runs = 0;
+	batch->span_first = batch->span_end = 0;
 	for (uint32_t i = 0; i < batch->nr; i++) {
 		if (!make_readonly(space, batch, &batch->victims[i]))
 			continue;
@@ -104,16 +115,77 @@ static void protect(struct quire_space *space, struct qr_batch *batch)
 		first = first < last ? first : last;
 		add_to_runs(batch, last);
 	}
-	if (batch->nr_runs == 0)
-		return;
 	span = (struct quire_run){qr_leaf_address(&batch->leaf, first), last - first + 1};
-	if (batch->nr_runs <= RUNS_APART || !is_heard(space, batch) ||
-	    !qr_space_is_covered(space, range_of(span))) {
+	if (is_better_whole(space, batch, span)) {
+		batch->span_first = first;
+		batch->span_end = last + 1;
+		batch->runs[0] = span;
+		batch->nr_runs = 1;
+	}
+	qr_unlock(space->lock);
+	if (batch->nr_runs > 0)
 		port->protect(port->ctx, batch->runs, batch->nr_runs, true);
+}
+
+static bool is_readonly(quire_entry e)
+{
+	return qr_entry_is_present(e) && !qr_entry_has(e, QUIRE_ENTRY_WRITABLE);
+}
+
+/* Gives up the copies of the pages [first, end) of the leaf, which may be written to from
+ * now on. */
+static void make_writable(struct quire_space *space, struct qr_batch *batch,
+			  uint32_t first, uint32_t end)
+{
+	for (uint32_t i = first; i < end; i++) {
+		quire_entry e = batch->leaf.entries[i];
+
+		if (!is_readonly(e))
+			continue;
+		qr_space_drop_copy(space, qr_entry_pfn(e));
+		qr_leaf_set(&space->tables, &batch->leaf, i,
+			    qr_entry_with(e, QUIRE_ENTRY_WRITABLE | QUIRE_ENTRY_DIRTY));
+	}
+}
+
+/* Adds the writable page at index to the runs: to the last one if only so many pages lie
+ * between that must not be written to unseen. */
+static void add_gap(struct quire_space *space, struct qr_batch *batch, uint32_t index,
+		    uint32_t nr_between)
+{
+	const struct quire_run *last = batch->runs + batch->nr_runs - 1;
+
+	if (batch->nr_runs == 0 || nr_between > COPIES_GIVEN) {
+		add_run(batch, index);
 		return;
 	}
-	port->protect(port->ctx, &span, 1, true);
-	unprotect_gaps(space, batch, first, last);
+	make_writable(space, batch, qr_leaf_index(last->start), index);
+	extend_run(batch, index);
+}
+
+/* Pages that were protected only because they lie between victims get their right to
+ * write back; a write that came before was a fault that unprotected its page.  By now the
+ * victims are gone, so that few runs are left. */
+static void unprotect_gaps(struct quire_space *space, struct qr_batch *batch)
+{
+	uint32_t nr_between = 0;
+
+	batch->nr_runs = 0;
+	for (uint32_t i = batch->span_first; i < batch->span_end; i++) {
+		quire_entry e = batch->leaf.entries[i];
+
+		if (qr_entry_is_busy(e)) {
+			nr_between = UINT32_MAX / 2;
+		} else if (is_readonly(e)) {
+			nr_between++;
+		} else if (qr_entry_is_present(e)) {
+			add_gap(space, batch, i, nr_between);
+			nr_between = 0;
+		}
+	}
+	if (batch->nr_runs > 0)
+		space->port->protect(space->port->ctx, batch->runs, batch->nr_runs,
+				     false);
 }
 
 /* bytes need not be aligned: on some grounds they are somebody's buffer. */
@@ -331,6 +403,7 @@ static uint32_t commit(struct quire_space *space, struct qr_batch *batch)
 			commit_stay(space, batch, victim);
 		nr_gone += gone;
 	}
+	unprotect_gaps(space, batch);
 	return nr_gone;
 }
 
@@ -341,9 +414,8 @@ uint32_t qr_batch_evict(struct quire_reclaim *reclaim, struct quire_lane *lane)
 	uint32_t nr_gone, nr_packed;
 	uint64_t started;
 
-	protect(space, batch);
 	reclaim->nr_at_work++;
-	qr_unlock(space->lock);
+	protect(space, batch);
 	started = space->port->clock(space->port->ctx);
 	nr_packed = pack_all(reclaim, lane);
 	started = space->port->clock(space->port->ctx) - started;

@@ -301,11 +301,8 @@ static void make_writable(struct fault *f)
 
 	for (uint32_t i = 0; i < f->nr; i++) {
 		quire_entry e = get_entry(f, i);
-		struct quire_frame *frame = qr_zone_frame(space->zone, qr_entry_pfn(e));
 
-		if (frame->slot != 0)
-			qr_swap_drop(space->swap, (quire_slot){frame->slot});
-		frame->slot = 0;
+		qr_space_drop_copy(space, qr_entry_pfn(e));
 		set_entry(f, i,
 			  qr_entry_with(e, QUIRE_ENTRY_WRITABLE | QUIRE_ENTRY_DIRTY));
 	}

@@ -52,13 +52,18 @@ void qr_space_settle_turn(struct quire_space *space, struct quire_range range)
 	} while (space->is_changing);
 }
 
-void qr_space_release_frame(struct quire_space *space, quire_pfn pfn)
+void qr_space_drop_copy(struct quire_space *space, quire_pfn pfn)
 {
 	struct quire_frame *frame = qr_zone_frame(space->zone, pfn);
 
 	if (frame->slot != 0)
 		qr_swap_drop(space->swap, (quire_slot){frame->slot});
 	frame->slot = 0;
+}
+
+void qr_space_release_frame(struct quire_space *space, quire_pfn pfn)
+{
+	qr_space_drop_copy(space, pfn);
 	qr_zone_free(space->zone, pfn);
 }
 

@@ -164,6 +164,8 @@ enum quire_status qr_space_fault(struct quire_space *space, uint32_t lane, quire
 enum quire_status qr_space_load(struct quire_swap *swap, struct quire_lane *lane,
 				quire_slot slot, void *dst, bool is_stream);
 
+/* Gives up the copy that swap has of a present page's bytes, if there is one. */
+void qr_space_drop_copy(struct quire_space *space, quire_pfn pfn);
 /* Takes the present page of an entry out of the account: frame and copy. */
 void qr_space_release_frame(struct quire_space *space, quire_pfn pfn);
 

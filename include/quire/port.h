@@ -78,9 +78,10 @@ struct quire_port {
 	 * machine's back); as if filled and at once released. */
 	enum quire_status (*fill)(void *ctx, quire_vaddr va, uint32_t nr, const void *src,
 				  uint32_t flags);
-	/* Locked.  on: from the return on, every write to a mapped page of the runs
-	 * faults before it takes effect, on all CPUs.  [P5] off: writes pass again, and
-	 * writers that wait are woken.  [P6] Pages that are not mapped are passed over. */
+	/* on: not locked; from the return on, every write to a mapped page of the runs
+	 * faults before it takes effect, on all CPUs.  [P5] off: locked; writes pass
+	 * again, and writers that wait are woken.  [P6] Pages that are not mapped are
+	 * passed over; calls may meet on the same pages. */
 	void (*protect)(void *ctx, const struct quire_run *runs, uint32_t nr, bool on);
 	/* After the return no CPU reaches the old pages of the runs; the next access
 	 * faults.  [P7] A page in use by a device (pinned) is left mapped, unless FORCE,

@@ -65,6 +65,8 @@ static void set_defaults(struct qr_soft_config *config)
 {
 	if (config->nr_cpus == 0)
 		config->nr_cpus = 1;
+	if (config->nr_running == 0)
+		config->nr_running = config->nr_cpus;
 	if (config->tlb_sets == 0)
 		config->tlb_sets = TLB_SETS;
 	if (config->tlb_ways == 0)
@@ -84,7 +86,7 @@ static void make_port(struct qr_soft *soft, unsigned char *ram)
 	port->direct = ram;
 	port->nr_frames = soft->config.nr_frames;
 	port->window = soft->config.window;
-	atomic_init(&port->nr_running, soft->config.nr_cpus);
+	atomic_init(&port->nr_running, soft->config.nr_running);
 	qr_soft_ops_install(port, &soft->config);
 	qr_soft_disk_install(port);
 	port->clock = soft_clock;

@@ -48,6 +48,7 @@ struct qr_soft_config {
 	bool alone;
 	bool no_discard;	     /* plain only: frames cost the same used or free */
 	uint32_t nr_cpus;	     /* 1..QR_SOFT_CPUS */
+	uint32_t nr_running;	     /* as the port says it; 0: all of them */
 	uint32_t tlb_sets, tlb_ways; /* powers of two; 0: 16 sets of 4 */
 	struct quire_range window;   /* 0..0: 1 GiB from 4 GiB on */
 	uint32_t nr_disks;	     /* 0..QR_SOFT_DISKS */

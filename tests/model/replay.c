@@ -41,10 +41,10 @@ static void print_current(int signal_number)
 void rig_watch(const struct rig_config *config)
 {
 	snprintf(current, sizeof(current),
-		 "%s:swap=%s:frames=%u:store=%u:lanes=%u:disk=%u:room=%u:seed=%llu:"
-		 "steps=%u:fail=%s:nth=%llu",
+		 "%s:swap=%s:frames=%u:store=%u:lanes=%u:daemon=%u:disk=%u:room=%u:"
+		 "seed=%llu:steps=%u:fail=%s:nth=%llu",
 		 ground_name(config), swap_names[config->swap], config->frames,
-		 config->store, config->lanes, config->disk, config->room,
+		 config->store, config->lanes, config->daemon, config->disk, config->room,
 		 (unsigned long long)config->seed, config->steps,
 		 site_names[config->fail], (unsigned long long)config->nth);
 	signal(SIGABRT, print_current);
@@ -67,10 +67,11 @@ bool rig_parse(const char *text, struct rig_config *config)
 	unsigned long long seed, nth;
 
 	if (sscanf(text,
-		   "%15[a-z_]:swap=%15[a-z]:frames=%u:store=%u:lanes=%u:disk=%u:room=%u:"
-		   "seed=%llu:steps=%u:fail=%15[a-z_]:nth=%llu",
+		   "%15[a-z_]:swap=%15[a-z]:frames=%u:store=%u:lanes=%u:daemon=%u:"
+		   "disk=%u:room=%u:seed=%llu:steps=%u:fail=%15[a-z_]:nth=%llu",
 		   ground, swap, &config->frames, &config->store, &config->lanes,
-		   &config->disk, &config->room, &seed, &config->steps, fail, &nth) != 11)
+		   &config->daemon, &config->disk, &config->room, &seed, &config->steps,
+		   fail, &nth) != 12)
 		return false;
 	config->swap = number_of(swap_names, 3, swap);
 	config->fail = number_of(site_names, RIG_NONE + 1, fail);

@@ -26,6 +26,7 @@ static struct quire_config machine_config(struct rig *rig)
 		.store_bytes = (uint64_t)rig->config.store << QUIRE_PAGE_SHIFT,
 		.nr_lanes = ground_lanes(&rig->config),
 		.has_writer = rig_has_writer(&rig->config),
+		.has_daemon = rig->config.daemon != 0,
 		.stats = &rig->stats,
 	};
 }

@@ -3,8 +3,8 @@
  *
  * What a run depends on is in struct rig_config, and has a text form, the *replay id*:
  *
- *	copies:swap=file:frames=64:store=0:lanes=1:disk=4096:room=0:seed=7:steps=300:
- *	fail=read:nth=12
+ *	copies:swap=file:frames=64:store=0:lanes=1:daemon=0:disk=4096:room=0:seed=7:
+ *	steps=300:fail=read:nth=12
  *
  * It is printed when a run fails.  A test program that is given one, as its argument or
  * in QUIRE_REPLAY, repeats that run alone: the same choices, and on the software machine
@@ -30,8 +30,9 @@ struct rig_config {
 	uint32_t frames; /* above the least */
 	uint32_t store;	 /* pages; 0: by what pays */
 	uint32_t lanes;
-	uint32_t disk; /* extents */
-	uint32_t room; /* extents that the disk really has; 0: all */
+	uint32_t daemon; /* 1: a thread calls quire_page_out() */
+	uint32_t disk;	 /* extents */
+	uint32_t room;	 /* extents that the disk really has; 0: all */
 	uint64_t seed;
 	uint32_t steps;
 	uint32_t fail; /* enum rig_site, or enum ground_site */

@@ -98,6 +98,8 @@ struct ground *ground_open(const struct rig_config *config, uint32_t nr_frames,
 		.copies = config->copies,
 		.alone = config->lanes == 1,
 		.nr_cpus = config->lanes,
+		/* A daemon is called where not all are busy. */
+		.nr_running = config->lanes - config->daemon,
 		.window = {{WINDOW_START},
 			   {WINDOW_START + ((uint64_t)nr_pages << QUIRE_PAGE_SHIFT)}},
 		.nr_disks = NR_DISKS,

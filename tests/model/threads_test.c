@@ -35,8 +35,15 @@ static const struct rig_config rows[] = {
 	{.copies = true, .swap = QUIRE_SWAP_FILE, .lanes = 2, .disk = 4096},
 	{.copies = true, .swap = QUIRE_SWAP_FILE, .lanes = 4, .store = 64, .disk = 4096},
 	{.copies = true, .swap = QUIRE_SWAP_RAM, .lanes = 2, .disk = 1},
+	{.copies = true, .swap = QUIRE_SWAP_FILE, .lanes = 2, .daemon = 1, .disk = 4096},
 	{.copies = false, .swap = QUIRE_SWAP_FILE, .lanes = 2, .disk = 4096},
 	{.copies = false, .swap = QUIRE_SWAP_FILE, .lanes = 4, .store = 64, .disk = 4096},
+	{.copies = false,
+	 .swap = QUIRE_SWAP_FILE,
+	 .lanes = 3,
+	 .daemon = 1,
+	 .store = 64,
+	 .disk = 4096},
 };
 
 #define NR_ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -105,10 +112,19 @@ static void *write_back(void *arg)
 	return NULL;
 }
 
+static void *page_out(void *arg)
+{
+	struct rig *rig = arg;
+
+	while (quire_page_out(rig->q))
+		continue;
+	return NULL;
+}
+
 static void run_one(const struct rig_config *config)
 {
 	bool has_writer = rig_has_writer(config);
-	pthread_t writer;
+	pthread_t writer, daemon;
 	static struct worker workers[THREADS_MAX];
 	uint32_t share, first;
 	quire_vaddr common;
@@ -122,6 +138,8 @@ static void run_one(const struct rig_config *config)
 	map_common(&rig, common);
 	if (has_writer)
 		assert_int_equal(pthread_create(&writer, NULL, write_back, &rig), 0);
+	if (config->daemon != 0)
+		assert_int_equal(pthread_create(&daemon, NULL, page_out, &rig), 0);
 	for (uint32_t i = 0; i < config->lanes; i++) {
 		struct worker *w = &workers[i];
 
@@ -139,6 +157,10 @@ static void run_one(const struct rig_config *config)
 	if (has_writer) {
 		quire_stop_writing(rig.q);
 		pthread_join(writer, NULL);
+	}
+	if (config->daemon != 0) {
+		quire_stop_paging_out(rig.q);
+		pthread_join(daemon, NULL);
 	}
 	rig_validate(&rig);
 	for (uint32_t i = 0; i < config->lanes; i++)
@@ -199,8 +221,10 @@ int main(int argc, char **argv)
 		if (!is_wanted(&rows[i], ground))
 			continue;
 		copy[i] = rows[i];
-		snprintf(names[i], sizeof(names[i]), "%s, %u threads, swap %s, store %u",
+		snprintf(names[i], sizeof(names[i]),
+			 "%s, %u threads%s, swap %s, store %u",
 			 rows[i].copies ? "copies" : "plain", rows[i].lanes,
+			 rows[i].daemon != 0 ? " and a daemon" : "",
 			 rows[i].swap == QUIRE_SWAP_FILE ? "file" : "ram", rows[i].store);
 		tests[nr++] = (struct CMUnitTest){
 			.name = names[i],
