@@ -123,6 +123,8 @@ bool qr_tables_make_leaf(struct quire_tables *tables, quire_vaddr va, uint32_t f
 {
 	quire_pfn table;
 
+	if (qr_tables_leaf(tables, va, out))
+		return true;
 	if (!make_table(tables, va.a, 0, flags, &table))
 		return false;
 	leaf_fill(tables, table, va.a, out);

@@ -158,10 +158,18 @@ enum quire_status qr_mm_place(struct quire_mm *mm, uint64_t hint, uint64_t bytes
 /* The same, not fixed, at a multiple of align; hint is one, or 0. */
 enum quire_status qr_mm_place_aligned(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
 				      uint64_t align, uint64_t *out);
-/* The same as Linux does it for private anonymous areas: at a multiple of 2 MiB where the
- * length is one, nothing is said of where, and there is room. */
-enum quire_status qr_mm_place_near(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
-				   bool is_anon, uint64_t *out);
+/* The same, at a multiple of 2 MiB where there is room. */
+enum quire_status qr_mm_place_huge(struct quire_mm *mm, uint64_t bytes, uint64_t *out);
+/* The same as Linux does it, for private anonymous areas: at such a multiple where the
+ * length is one and nothing is said of where. */
+static inline enum quire_status qr_mm_place_near(struct quire_mm *mm, uint64_t hint,
+						 uint64_t bytes, bool is_anon,
+						 uint64_t *out)
+{
+	if (is_anon && hint == 0 && (bytes & (QUIRE_HUGE_BYTES - 1)) == 0)
+		return qr_mm_place_huge(mm, bytes, out);
+	return qr_mm_place(mm, hint, bytes, false, out);
+}
 /* Where an area's addresses begin, the gap below a stack included. */
 uint64_t qr_area_gap_start(const struct quire_mm *mm, const struct quire_area *area);
 

@@ -112,6 +112,8 @@ bool qr_huge_fault(struct quire_mm *mm, struct quire_area *area, uint64_t va, bo
 	struct qr_large at;
 	struct qr_leaf leaf;
 
+	if (area->object != 0)
+		return false;
 	if (qr_tables_large(&mm->tables, (quire_vaddr){va}, &at))
 		return touch(mm, area, &at, write, kind);
 	if (!qr_huge_is_allowed(mm->vm, area, base, false) ||

@@ -254,20 +254,24 @@ static enum quire_status allow_write(struct fault *f)
 	return QUIRE_OK;
 }
 
+/* Where neither can be, that takes one look. */
 static bool may_be_huge(const struct fault *f)
 {
-	return f->area->object == 0 &&
-	       (f->vm->huge.thp.enabled != QUIRE_THP_NEVER || f->mm->nr_large != 0);
+	return f->vm->huge.thp.enabled != QUIRE_THP_NEVER || f->mm->nr_large != 0 ||
+	       qr_area_is_hugetlb(f->area);
 }
 
 static enum quire_status resolve(struct fault *f)
 {
 	enum quire_status status;
 
-	if (qr_area_is_hugetlb(f->area))
-		return qr_hugetlb_fault(f->mm, f->area, f->va, f->write, &f->kind);
-	if (may_be_huge(f) && qr_huge_fault(f->mm, f->area, f->va, f->write, &f->kind))
-		return QUIRE_OK;
+	if (may_be_huge(f)) {
+		if (qr_area_is_hugetlb(f->area))
+			return qr_hugetlb_fault(f->mm, f->area, f->va, f->write,
+						&f->kind);
+		if (qr_huge_fault(f->mm, f->area, f->va, f->write, &f->kind))
+			return QUIRE_OK;
+	}
 	if (!qr_mm_leaf(f->mm, f->va, &f->leaf))
 		return QUIRE_NO_MEMORY;
 	f->entry = f->leaf.entries[qr_leaf_index((quire_vaddr){f->va})];

@@ -132,20 +132,18 @@ void qr_hugetlb_put_object_page(struct quire_vm *vm, struct quire_object *object
 
 /* ---- what may be done with an area */
 
-static bool is_cut_well(struct quire_mm *mm, uint64_t va)
+static bool is_cut_well(const struct quire_area *a, uint64_t va)
 {
-	const struct quire_area *a = qr_mm_area(mm, va);
-
-	return a == NULL || !qr_area_is_hugetlb(a) ||
+	return a == NULL || !qr_area_is_hugetlb(a) || va <= a->start || va >= a->end ||
 	       (va & (qr_hugetlb_bytes(a->marks) - 1)) == 0;
 }
 
-bool qr_hugetlb_may_cut(struct quire_mm *mm, struct quire_area *area, uint64_t start,
-			uint64_t end)
+bool qr_hugetlb_may_cut_slowly(struct quire_mm *mm, struct quire_area *area,
+			       uint64_t start, uint64_t end)
 {
-	if (!is_cut_well(mm, start))
+	if (!is_cut_well(area, start))
 		return false;
-	if (is_cut_well(mm, end))
+	if (is_cut_well(qr_mm_area(mm, end), end))
 		return true;
 	if (area->start < start)
 		qr_mm_split(mm, area, start);

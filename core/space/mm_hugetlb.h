@@ -40,8 +40,14 @@ void qr_hugetlb_promise_again(struct quire_vm *vm, const struct quire_area *area
 			      uint64_t bytes);
 /* Whether areas may be cut at start, which lies in area or below it, and at end.  As on
  * Linux area is cut at start where only end is wrong; a record for it is reserved. */
-bool qr_hugetlb_may_cut(struct quire_mm *mm, struct quire_area *area, uint64_t start,
-			uint64_t end);
+bool qr_hugetlb_may_cut_slowly(struct quire_mm *mm, struct quire_area *area,
+			       uint64_t start, uint64_t end);
+static inline bool qr_hugetlb_may_cut(struct quire_mm *mm, struct quire_area *area,
+				      uint64_t start, uint64_t end)
+{
+	return (!qr_area_is_hugetlb(area) && end <= area->end) ||
+	       qr_hugetlb_may_cut_slowly(mm, area, start, end);
+}
 /* Whether madvise may do that there; *end is moved to where it does. */
 bool qr_hugetlb_may_advise(const struct quire_area *area, enum quire_mm_advice kind,
 			   uint64_t start, uint64_t *end);

@@ -50,7 +50,8 @@ static void remove_area(struct quire_mm *mm, struct quire_area *a)
 {
 	uint64_t pages = qr_pages(a->end - a->start);
 
-	qr_hugetlb_release(mm, a);
+	if (qr_area_is_hugetlb(a))
+		qr_hugetlb_release(mm, a);
 	qr_mm_zap(mm, a->start, a->end);
 	qr_mm_account(mm, a->prot, a->marks, -(int64_t)pages);
 	if (qr_area_is(a, QUIRE_AREA_CHARGED))
@@ -227,36 +228,49 @@ static enum quire_status replace(struct quire_mm *mm, struct qr_proposal *p)
 	return status;
 }
 
-/* A large area begins where a huge page may. */
-static enum quire_status place(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
-			       bool is_file, uint32_t flags, uint64_t *out)
-{
-	bool is_anon = !is_file && (flags & QUIRE_MM_SHARED) == 0;
-	const uint32_t fixed = QUIRE_MM_FIXED | QUIRE_MM_NOREPLACE;
-	uint64_t in_page = qr_hugetlb_bytes(marks_of(mm, flags)) - 1;
+#define FIXED (QUIRE_MM_FIXED | QUIRE_MM_NOREPLACE)
 
-	if ((flags & QUIRE_MM_HUGETLB) == 0 && (flags & fixed) != 0)
-		return qr_mm_place(mm, hint, bytes, true, out);
-	if ((flags & QUIRE_MM_HUGETLB) == 0)
-		return qr_mm_place_near(mm, hint, bytes, is_anon, out);
-	if ((flags & fixed) != 0 && (hint & in_page) != 0)
+/* Bytes of a page of the pool that flags name. */
+static uint64_t pooled_bytes(uint32_t flags)
+{
+	return qr_hugetlb_bytes((flags & QUIRE_MM_HUGE_1G) != 0 ? QUIRE_AREA_HUGE_1G : 0);
+}
+
+/* An area of a pool lies at a multiple of its page's size. */
+static enum quire_status place_pooled(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
+				      uint32_t flags, uint64_t *out)
+{
+	uint64_t in_page = pooled_bytes(flags) - 1;
+
+	if ((flags & FIXED) != 0 && (hint & in_page) != 0)
 		return QUIRE_INVALID;
-	if ((flags & fixed) != 0)
+	if ((flags & FIXED) != 0)
 		return qr_mm_place(mm, hint, bytes, true, out);
 	hint &= ~(uint64_t)(QUIRE_PAGE_BYTES - 1);
 	return qr_mm_place_aligned(mm, (hint + in_page) & ~in_page, bytes, in_page + 1,
 				   out);
 }
 
+/* A large area begins where a huge page may. */
+static enum quire_status place(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
+			       bool is_file, uint32_t flags, uint64_t *out)
+{
+	if ((flags & QUIRE_MM_HUGETLB) != 0)
+		return place_pooled(mm, hint, bytes, flags, out);
+	if ((flags & FIXED) != 0)
+		return qr_mm_place(mm, hint, bytes, true, out);
+	return qr_mm_place_near(mm, hint, bytes,
+				!is_file && (flags & QUIRE_MM_SHARED) == 0, out);
+}
+
 static enum quire_status map(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
 			     struct qr_proposal *p, uint32_t flags)
 {
-	const uint32_t fixed = QUIRE_MM_FIXED | QUIRE_MM_NOREPLACE;
 	uint64_t floor = mm->config.window.start.a;
 	enum quire_status status;
 	bool is_locked;
 
-	if ((flags & fixed) == 0 && hint >= QUIRE_PAGE_BYTES && hint < floor)
+	if ((flags & FIXED) == 0 && hint >= QUIRE_PAGE_BYTES && hint < floor)
 		hint = floor;
 	if (qr_mm_nr_areas(mm) > mm->vm->config.max_areas)
 		return QUIRE_NO_MEMORY;
@@ -297,7 +311,7 @@ static enum quire_status call(struct quire_mm *mm, uint64_t start, uint64_t byte
 	    (flags & (QUIRE_MM_HUGETLB | QUIRE_MM_HUGE_1G)) == QUIRE_MM_HUGE_1G)
 		return QUIRE_INVALID;
 	if ((flags & QUIRE_MM_HUGETLB) != 0)
-		in_page = qr_hugetlb_bytes(marks_of(mm, flags)) - 1;
+		in_page = pooled_bytes(flags) - 1;
 	bytes = (bytes + in_page) & ~in_page;
 	if (bytes == 0)
 		return QUIRE_NO_MEMORY;

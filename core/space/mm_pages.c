@@ -69,7 +69,8 @@ void qr_mm_count(struct quire_mm *mm, quire_entry e, uint64_t by)
 
 static inline void note_peak(struct quire_mm *mm)
 {
-	uint64_t rss = mm->figures.rss_anon + mm->figures.rss_shared;
+	uint64_t rss =
+		mm->figures.rss_anon + mm->figures.rss_shared + mm->figures.rss_file;
 
 	if (rss > mm->figures.peak_rss)
 		mm->figures.peak_rss = rss;

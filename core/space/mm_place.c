@@ -115,14 +115,9 @@ enum quire_status qr_mm_place_aligned(struct quire_mm *mm, uint64_t hint, uint64
 	return *out != 0 ? QUIRE_OK : QUIRE_NO_MEMORY;
 }
 
-enum quire_status qr_mm_place_near(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
-				   bool is_anon, uint64_t *out)
+enum quire_status qr_mm_place_huge(struct quire_mm *mm, uint64_t bytes, uint64_t *out)
 {
 	/* thp_get_unmapped_area() asks for a whole huge page more. */
-	if (is_anon && hint == 0 && (bytes & (QUIRE_HUGE_BYTES - 1)) == 0) {
-		*out = place_at_multiple(mm, bytes, QUIRE_HUGE_BYTES, QUIRE_HUGE_BYTES);
-		if (*out != 0)
-			return QUIRE_OK;
-	}
-	return qr_mm_place(mm, hint, bytes, false, out);
+	*out = place_at_multiple(mm, bytes, QUIRE_HUGE_BYTES, QUIRE_HUGE_BYTES);
+	return *out != 0 ? QUIRE_OK : qr_mm_place(mm, 0, bytes, false, out);
 }

@@ -323,9 +323,9 @@ struct script script_make(uint64_t seed, bool has_brk, bool has_pool)
 	struct maker m = {.state = seed, .script = &script};
 
 	script.has_store = seed % 4 == 0;
-	if (seed % 8 == 1 && has_pool)
+	if (seed % 16 == 1 && has_pool)
 		script.huge = HUGE_POOL;
-	else if (seed % 8 == 3)
+	else if (seed % 16 == 3)
 		script.huge = HUGE_CORE;
 	script.nr_steps = 6 + below(&m, SCRIPT_STEPS - 7);
 	for (uint32_t i = 0; i < script.nr_steps; i++)
