@@ -7,10 +7,15 @@
 #define QUIRE_CLI_SIM_H
 
 #include "core/frames/buddy.h"
+#include "quire/frames.h"
 
 struct qr_sim_options {
 	bool json;
 	uint64_t seed;
+	/* Of `frames` alone. */
+	const char *view; /* NULL: most of them */
+	uint64_t ram;
+	enum quire_buddy_kind buddy;
 };
 
 struct qr_sim_subject {
@@ -19,6 +24,10 @@ struct qr_sim_subject {
 };
 
 extern const struct qr_sim_subject qr_sim_buddy;
+extern const struct qr_sim_subject qr_sim_frames;
+
+/* Whether `frames` can show it. */
+bool qr_sim_view_exists(const char *name);
 
 /* A buddy system, and the lag where it is the Fibonacci one. */
 struct qr_sim_system {

@@ -13,6 +13,8 @@ struct ground {
 
 /* Ends the program where the host gives no addresses. */
 void ground_open(struct ground *ground, uint64_t bytes);
+/* The host backs it with pages of 2 MiB, as a kernel's direct map is, where it can. */
+void ground_use_large_pages(struct ground *ground);
 void ground_close(struct ground *ground);
 
 /* A machine of one zone on it. */

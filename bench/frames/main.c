@@ -213,10 +213,12 @@ struct locked {
 	struct quire_zone zone;
 };
 
-static void locked_open(struct locked *l, uint64_t bytes)
+static void locked_open(struct locked *l, uint64_t bytes, bool on_large_pages)
 {
 	memset(l, 0, sizeof(*l));
 	ground_open(&l->ground, bytes);
+	if (on_large_pages)
+		ground_use_large_pages(&l->ground);
 	qr_lock_init(&l->lock, &l->ground.port);
 	qr_zone_init(&l->zone, &l->ground.port, &l->stats,
 		     qr_zone_table_frames(l->ground.port.nr_frames));
@@ -281,18 +283,26 @@ static void bench_locked(void)
 					    "order 0 pair", "order 0 random, half full"};
 	static const char *const huge[] = {"order 9 alloc", "order 9 free",
 					   "order 9 pair", "order 9 random, half full"};
+	static const char *const huge_on_large[] = {
+		"order 9 alloc, large pages", "order 9 free, large pages",
+		"order 9 pair, large pages", "order 9 random, large pages"};
 	struct locked l;
 	quire_pfn *pfns = pfns_new(100000);
 
-	locked_open(&l, GIB);
+	locked_open(&l, GIB, false);
 	for (int i = 0; i < rounds; i++)
 		bench_locked_order(&l, 0, pfns, 100000, small,
 				   (const double[]){0, 0, 46, 0});
 	ground_close(&l.ground);
-	locked_open(&l, 16 * GIB);
+	locked_open(&l, 16 * GIB, false);
 	for (int i = 0; i < rounds; i++)
 		bench_locked_order(&l, 9, pfns, 8000, huge,
 				   (const double[]){0, 0, 55, 0});
+	ground_close(&l.ground);
+	locked_open(&l, 16 * GIB, true);
+	for (int i = 0; i < rounds; i++)
+		bench_locked_order(&l, 9, pfns, 8000, huge_on_large,
+				   (const double[]){0, 0, 0, 0});
 	ground_close(&l.ground);
 	free(pfns);
 }

@@ -6,9 +6,9 @@
 
 #include <limits.h>
 
-/* Some 20 microseconds: more than most critical sections, less than to put a virtual CPU
+/* Some 40 microseconds: more than most critical sections, less than to put a virtual CPU
  * to sleep and wake it again. */
-#define SPIN_TURNS 800
+#define SPIN_TURNS 2000
 
 static void relax(void)
 {

@@ -119,7 +119,7 @@ static void answer_drain(struct quire_frames *f, struct quire_cpu *cpu)
 	qr_frames_drain_cpu(f, cpu);
 }
 
-static void ask_to_drain(struct quire_frames *f)
+void qr_frames_ask_to_drain(struct quire_frames *f)
 {
 	for (uint32_t i = 0; i < f->nr_cpus; i++)
 		atomic_fetch_or_explicit(&f->cpus[i].attention, ATTENTION_DRAIN,
@@ -293,6 +293,11 @@ static enum mark last_mark(uint32_t flags)
 	return (flags & QUIRE_ALLOC_URGENT) != 0 ? MARK_HALF : MARK_MIN;
 }
 
+static uint32_t cpu_number(const struct quire_frames *f, const struct quire_cpu *cpu)
+{
+	return (uint32_t)(cpu - f->cpus);
+}
+
 /* Below low the daemon is woken and callers go on to min; below that, what lies idle on
  * lists is fetched, blocks are made by moving pages, and at last memory is reclaimed. */
 static __attribute__((noinline)) bool take_slowly(struct quire_frames *f,
@@ -308,14 +313,15 @@ static __attribute__((noinline)) bool take_slowly(struct quire_frames *f,
 		config->wake(config->ctx);
 	if (take_from_zones(f, cpu, r, mark, out))
 		return true;
-	ask_to_drain(f);
+	qr_frames_ask_to_drain(f);
 	answer_drain(f, cpu);
 	if (take_from_zones(f, cpu, r, mark, out))
 		return true;
 	if (r->order > 0 && quire_frames_compact(f, r->order) &&
 	    take_from_zones(f, cpu, r, mark, out))
 		return true;
-	while (config->pressure != NULL && config->pressure(config->ctx, r->order)) {
+	while (config->pressure != NULL &&
+	       config->pressure(config->ctx, cpu_number(f, cpu), r->order)) {
 		answer_drain(f, cpu);
 		if (take_from_zones(f, cpu, r, mark, out))
 			return true;

@@ -106,6 +106,8 @@ static inline uint32_t qr_frames_group_of(const struct quire_locked_zone *z, uin
 	return qr_group_of(&z->zone.buddy, n - z->zone.base);
 }
 
+/* Each CPU empties its lists when it next takes or frees a frame. */
+void qr_frames_ask_to_drain(struct quire_frames *f);
 /* All lists of the CPU go to their zones. */
 void qr_frames_drain_cpu(struct quire_frames *f, struct quire_cpu *cpu);
 /* Gives the lowest nr entries of the list back; the zone's lock is held. */

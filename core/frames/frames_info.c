@@ -2,6 +2,7 @@
 /* frames_info.c - runs, faulty frames and compaction over several zones, and what the
  * zones look like. */
 #include "core/base/assert.h"
+#include "core/base/memory.h"
 #include "core/frames/compact.h"
 #include "core/frames/frames_impl.h"
 
@@ -27,14 +28,20 @@ bool quire_frames_alloc_run(struct quire_frames *f, enum quire_frame_use use, ui
 			continue;
 		qr_lock(&z->lock);
 		if (qr_zone_free_frames(&z->zone) >= (uint64_t)keep + nr)
-			taken = qr_zone_alloc_run(&z->zone, use, nr, align,
-						  flags | QUIRE_ALLOC_RESERVE, out);
+			taken = qr_zone_alloc_run(
+				&z->zone, use, nr, align,
+				(flags & QUIRE_ALLOC_MOVABLE) | QUIRE_ALLOC_RESERVE, out);
 		qr_unlock(&z->lock);
 	}
-	if (taken)
-		qr_frames_check_out(f, *out, nr,
-				    (uint64_t)(uintptr_t)__builtin_return_address(0));
-	return taken;
+	if (!taken)
+		return false;
+	/* Poison is looked for before anything is written. */
+	qr_frames_check_out(f, *out, nr,
+			    (uint64_t)(uintptr_t)__builtin_return_address(0));
+	if ((flags & QUIRE_ALLOC_ZERO) != 0)
+		memset(f->port->direct + ((size_t)out->n << QUIRE_PAGE_SHIFT), 0,
+		       (size_t)nr << QUIRE_PAGE_SHIFT);
+	return true;
 }
 
 void quire_frames_free_run(struct quire_frames *f, quire_pfn pfn, uint32_t nr)
@@ -62,9 +69,24 @@ bool quire_frames_retire(struct quire_frames *f, quire_pfn pfn)
 	return is_retired;
 }
 
+/* A page moves as if the frame it leaves were freed, and the other taken, by whoever took
+ * the first. */
+static bool move_checked(void *ctx, quire_pfn from, quire_pfn to)
+{
+	struct quire_frames *f = ctx;
+	uint64_t owner = f->trace != NULL ? f->trace[from.n].taken : 0;
+	bool is_moved;
+
+	qr_frames_check_out(f, to, 1, owner);
+	is_moved = f->config.move(f->config.ctx, from, to);
+	qr_frames_check_in(f, is_moved ? from : to, 1, owner);
+	return is_moved;
+}
+
 bool quire_frames_compact(struct quire_frames *f, uint32_t order)
 {
 	bool is_there = false;
+	bool is_checked = f->is_checked && f->config.move != NULL;
 
 	for (uint32_t i = 0; i < QUIRE_ZONES; i++) {
 		struct quire_locked_zone *z = &f->zones[i];
@@ -73,7 +95,8 @@ bool quire_frames_compact(struct quire_frames *f, uint32_t order)
 			continue;
 		qr_lock(&z->lock);
 		is_there |= qr_zone_compact(&z->zone, order, qr_frame_has_one_user,
-					    f->config.move, f->config.ctx);
+					    is_checked ? move_checked : f->config.move,
+					    is_checked ? (void *)f : f->config.ctx);
 		qr_unlock(&z->lock);
 	}
 	return is_there;

@@ -67,8 +67,17 @@ static __attribute__((noreturn)) void refuse(struct quire_kmem_cache *cache,
 	qr_misuse_of_pointer(cache->objects, cache, pointer);
 }
 
+/* The first object of the slab that the pointer is an object of. */
+static uintptr_t slab_start(struct quire_kmem_cache *cache, const void *pointer)
+{
+	if (!qr_cache_owns(cache, pointer))
+		qr_misuse_of_pointer(cache->objects, cache, pointer);
+	return (uintptr_t)pointer -
+	       qr_frame_offset(qr_frame_at(&cache->direct, pointer), pointer);
+}
+
 /* The objects that the loaded magazine has room for, at most nr, go there; each that lies
- * in the same frame as the one before needs no look at the frame's record. */
+ * in the same slab as the one before needs no look at its frame's record. */
 static uint32_t give_rounds(struct quire_kmem_cache *cache, struct qr_cpu_cache *cc,
 			    uint32_t nr, void *const *objects)
 {
@@ -77,27 +86,21 @@ static uint32_t give_rounds(struct quire_kmem_cache *cache, struct qr_cpu_cache 
 	const uint32_t span = cache->span;
 	void **top = qr_cpu_top(cc), *last = *top;
 	uint32_t room = (uint32_t)(qr_cpu_end(cc) - top);
-	uintptr_t page = UINTPTR_MAX;
-	uint32_t slot = 0;
+	uintptr_t start = 0;
 
 	if (nr > room)
 		nr = room;
 	for (uint32_t i = 0; i < nr; i++) {
 		void *object = objects[i];
-		uint32_t within = (uint32_t)((uintptr_t)object % QUIRE_PAGE_BYTES);
-		const struct quire_frame *frame;
+		uintptr_t offset = (uintptr_t)object - start;
 
-		if (__builtin_expect((uintptr_t)object / QUIRE_PAGE_BYTES != page,
-				     false)) {
-			frame = qr_frame_at(&cache->direct, object);
-			if (frame == NULL || qr_frame_cache_id(frame) != cache->id)
-				refuse(cache, object);
-			page = (uintptr_t)object / QUIRE_PAGE_BYTES;
-			slot = frame->slot;
+		if (__builtin_expect(offset >= span, false)) {
+			start = slab_start(cache, object);
+			offset = (uintptr_t)object - start;
 		}
+		/* Within the span all that is left of the check is the multiplication. */
 		if (__builtin_expect(object == last, false) ||
-		    __builtin_expect(!qr_offset_fits(span, inverse, slot + within),
-				     false))
+		    __builtin_expect(offset * inverse > inverse - 1, false))
 			refuse(cache, object);
 		top[i + 1] = object;
 		last = object;

@@ -247,6 +247,8 @@ uint32_t qr_magazine_drain(struct quire_kmem_cache *cache, uint32_t cpu);
 uint32_t qr_magazine_drain_depot(struct quire_kmem_cache *cache);
 
 /* shrink.c */
+/* Something was taken from the zone: wakes the owner's daemon where that left little. */
+void qr_objects_watch(struct quire_objects *objects, const struct quire_zone *zone);
 /* Whether another try may find frames: somebody was asked to give some back.  attempt
  * counts from 0. */
 bool qr_objects_reclaim(struct quire_objects *objects, uint32_t cpu, uint32_t flags,

@@ -143,6 +143,7 @@ static void *alloc_large(struct quire_objects *objects, uint32_t cpu, size_t byt
 		if (!qr_objects_reclaim(objects, cpu, flags, 1u << order, attempt))
 			return NULL;
 	}
+	qr_objects_watch(objects, zone_for(objects, flags));
 	block = qr_zone_address(objects->zone, pfn);
 	if ((flags & QUIRE_GFP_ZERO) != 0)
 		memset(block, 0, QUIRE_PAGE_BYTES << order);

@@ -9,15 +9,10 @@
 /* Whether an offset from a slab's first object is that of one of its objects.  n is a
  * multiple of d when n times 2^64 / d, rounded up, wraps round to less than that; for n,
  * d < 2^32.  (Lemire, Kaser & Kurz, "Faster remainder by direct computation", 2019.) */
-static inline bool qr_offset_fits(uint32_t span, uint64_t inverse, uint32_t offset)
-{
-	return offset < span && offset * inverse <= inverse - 1;
-}
-
 static inline bool qr_cache_has_offset(const struct quire_kmem_cache *cache,
 				       uint32_t offset)
 {
-	return qr_offset_fits(cache->span, cache->inverse, offset);
+	return offset < cache->span && offset * cache->inverse <= cache->inverse - 1;
 }
 
 static inline bool qr_slab_has_object(const struct qr_slab *slab, const void *object)

@@ -41,18 +41,23 @@ static struct qr_magazine *magazine_new(struct quire_kmem_cache *cache)
 	return magazine;
 }
 
-static void magazines_delete(struct quire_kmem_cache *cache, struct qr_magazine *chain)
+/* Returns the frames that this set free. */
+static uint32_t magazines_delete(struct quire_kmem_cache *cache,
+				 struct qr_magazine *chain)
 {
 	struct quire_objects *objects = cache->objects;
+	uint32_t nr_frames = 0;
 
 	qr_objects_lock_zone(objects, objects->zone);
 	while (chain != NULL) {
 		struct qr_magazine *next = chain->next;
 
-		qr_pool_free(&objects->magazines[chain->size_class], chain->number);
+		nr_frames += qr_pool_free(&objects->magazines[chain->size_class],
+					  chain->number);
 		chain = next;
 	}
 	qr_objects_unlock_zone(objects, objects->zone);
+	return nr_frames;
 }
 
 static bool has_loaded(const struct qr_cpu_cache *cc)
@@ -347,7 +352,7 @@ static bool unload(struct quire_kmem_cache *cache, struct qr_cpu_cache *cc,
 	qr_unlock(&cache->lock);
 	qr_slab_release(cache, gone);
 	if (dead != NULL)
-		magazines_delete(cache, dead);
+		(void)magazines_delete(cache, dead);
 	return is_done;
 }
 
@@ -379,6 +384,7 @@ void qr_cache_free_slow(struct quire_kmem_cache *cache, uint32_t cpu, void *obje
 static uint32_t dissolve(struct quire_kmem_cache *cache, struct qr_magazine *chain)
 {
 	struct qr_slab *gone = NULL;
+	uint32_t nr_frames;
 
 	if (chain == NULL)
 		return 0;
@@ -386,8 +392,8 @@ static uint32_t dissolve(struct quire_kmem_cache *cache, struct qr_magazine *cha
 	for (struct qr_magazine *m = chain; m != NULL; m = m->next)
 		flush(cache, m, m->rounds, &gone);
 	qr_unlock(&cache->lock);
-	magazines_delete(cache, chain);
-	return qr_slab_release(cache, gone);
+	nr_frames = magazines_delete(cache, chain);
+	return nr_frames + qr_slab_release(cache, gone);
 }
 
 uint32_t qr_magazine_drain(struct quire_kmem_cache *cache, uint32_t cpu)

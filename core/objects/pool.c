@@ -135,16 +135,18 @@ static bool directory_reserve(struct quire_pool *pool, uint32_t n, uint32_t flag
 	return true;
 }
 
-static void directory_free(struct quire_pool *pool)
+/* Returns how many frames that were. */
+static uint32_t directory_free(struct quire_pool *pool)
 {
-	for (uint32_t i = 0; i < QUIRE_POOL_ROOTS; i++) {
-		if (pool->roots[i] == QUIRE_NO_FRAME)
-			break;
+	uint32_t i = 0;
+
+	for (; i < QUIRE_POOL_ROOTS && pool->roots[i] != QUIRE_NO_FRAME; i++) {
 		qr_zone_free(pool->zone, (quire_pfn){pool->roots[i]});
 		pool->roots[i] = QUIRE_NO_FRAME;
 	}
 	pool->nr_leaves = 0;
 	pool->absent = ABSENT_END;
+	return i;
 }
 
 /* Puts a new leaf on the partial list. */
@@ -159,7 +161,7 @@ static bool leaf_alloc(struct quire_pool *pool, uint32_t flags)
 		return false;
 	if (!qr_zone_alloc(pool->zone, QUIRE_FRAME_TABLE, flags, &pfn)) {
 		if (pool->nr_used == 0)
-			directory_free(pool);
+			(void)directory_free(pool);
 		return false;
 	}
 	if (is_new)
@@ -211,10 +213,11 @@ uint32_t qr_pool_alloc(struct quire_pool *pool, uint32_t flags)
 	return n * pool->per_leaf + i;
 }
 
-void qr_pool_free(struct quire_pool *pool, uint32_t number)
+uint32_t qr_pool_free(struct quire_pool *pool, uint32_t number)
 {
 	uint32_t n = number / pool->per_leaf;
 	uint32_t i = number % pool->per_leaf;
+	uint32_t nr_frames = 0;
 	struct leaf *leaf = leaf_at(pool, n);
 
 	if (number == 0 || leaf == NULL || !number_is_used(leaf, i))
@@ -228,9 +231,11 @@ void qr_pool_free(struct quire_pool *pool, uint32_t number)
 	if (leaf->nr_used == 0) {
 		partial_remove(pool, leaf);
 		leaf_free(pool, n);
+		nr_frames++;
 	}
 	if (pool->nr_used == 0)
-		directory_free(pool);
+		nr_frames += directory_free(pool);
+	return nr_frames;
 }
 
 void *qr_pool_at(const struct quire_pool *pool, uint32_t number)
@@ -279,7 +284,7 @@ void qr_pool_destroy(struct quire_pool *pool)
 		if (leaf_at(pool, n) != NULL)
 			leaf_free(pool, n);
 	}
-	directory_free(pool);
+	(void)directory_free(pool);
 	pool->nr_used = 0;
 	pool->partial = NO_LEAF;
 }

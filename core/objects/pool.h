@@ -32,7 +32,8 @@ struct quire_pool {
 void qr_pool_init(struct quire_pool *pool, struct quire_zone *zone, uint32_t bytes);
 /* A zeroed record's number, or 0.  flags as qr_zone_alloc. */
 uint32_t qr_pool_alloc(struct quire_pool *pool, uint32_t flags);
-void qr_pool_free(struct quire_pool *pool, uint32_t number);
+/* Returns the frames that went back to the zone. */
+uint32_t qr_pool_free(struct quire_pool *pool, uint32_t number);
 /* The record; number is one that is handed out. */
 void *qr_pool_at(const struct quire_pool *pool, uint32_t number);
 /* The next number in use after number, or 0: a walk over all. */

@@ -110,6 +110,20 @@ void quire_objects_drain(struct quire_objects *objects, uint32_t cpu)
 	qr_unlock(&objects->lock);
 }
 
+void qr_objects_watch(struct quire_objects *objects, const struct quire_zone *zone)
+{
+	const struct quire_objects_config *config = &objects->config;
+	bool is_low;
+
+	if (config->wake == NULL)
+		return;
+	qr_objects_lock_zone(objects, zone);
+	is_low = qr_zone_free_frames(zone) < zone->low;
+	qr_objects_unlock_zone(objects, zone);
+	if (is_low)
+		config->wake(config->ctx);
+}
+
 bool qr_objects_reclaim(struct quire_objects *objects, uint32_t cpu, uint32_t flags,
 			uint32_t nr_frames, uint32_t attempt)
 {
@@ -121,7 +135,7 @@ bool qr_objects_reclaim(struct quire_objects *objects, uint32_t cpu, uint32_t fl
 	is_eased = quire_objects_shrink(objects, cpu,
 					PRIORITY_MOST - attempt * PRIORITY_STEPS) != 0;
 	if (config->pressure != NULL)
-		is_eased |= config->pressure(config->pressure_ctx, nr_frames);
+		is_eased |= config->pressure(config->ctx, cpu, nr_frames);
 	/* A shrinker that gave nothing at a high priority may give at a lower one. */
 	return is_eased || (objects->shrinkers != NULL && attempt + 1 < ATTEMPTS_MOST);
 }

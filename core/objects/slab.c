@@ -243,6 +243,7 @@ bool qr_slab_new(struct quire_kmem_cache *cache, uint32_t cpu, uint32_t flags)
 		    !qr_objects_reclaim(objects, cpu, flags, cache->slab_frames, attempt))
 			return false;
 	}
+	qr_objects_watch(objects, cache->zone);
 	make_objects(slab, seed);
 	qr_lock(&cache->lock);
 	list_push(&cache->empty, slab);
@@ -320,7 +321,7 @@ uint32_t qr_slab_release(struct quire_kmem_cache *cache, struct qr_slab *gone)
 				       true);
 		qr_objects_lock_zone(objects, cache->zone);
 		give_frames(cache, slab->pfn);
-		qr_pool_free(&objects->slabs, slab->number);
+		nr_frames += qr_pool_free(&objects->slabs, slab->number);
 		qr_objects_unlock_zone(objects, cache->zone);
 		nr_frames += cache->slab_frames;
 	}

@@ -23,6 +23,9 @@
  * for one run less. */
 #define COPIES_GIVEN 3u
 
+/* So many pages are settled before others get the lock. */
+#define COMMIT_PAGES 16u
+
 static quire_entry entry_of(const struct qr_batch *batch, const struct qr_victim *victim)
 {
 	return batch->leaf.entries[victim->index];
@@ -62,6 +65,12 @@ static void set_entry(const struct quire_space *space, const struct qr_batch *ba
 		      const struct qr_victim *victim, quire_entry e)
 {
 	qr_leaf_set(&space->tables, &batch->leaf, victim->index, e);
+}
+
+static void wake(struct quire_space *space, const struct qr_batch *batch, uint32_t index)
+{
+	space->port->wake(space->port->ctx,
+			  (struct quire_run){qr_leaf_address(&batch->leaf, index), 1});
 }
 
 /* Takes the right to write out of the entry; true when it was there. */
@@ -163,10 +172,10 @@ static void add_gap(struct quire_space *space, struct qr_batch *batch, uint32_t 
 	extend_run(batch, index);
 }
 
-/* Pages that were protected only because they lie between victims get their right to
- * write back; a write that came before was a fault that unprotected its page.  By now the
- * victims are gone, so that few runs are left. */
-static void unprotect_gaps(struct quire_space *space, struct qr_batch *batch)
+/* Makes runs of the pages that were protected only because they lie between victims.  A
+ * write that came before was a fault that unprotected its page.  The victims are gone, so
+ * that few runs are left. */
+static void find_gaps(struct quire_space *space, struct qr_batch *batch)
 {
 	uint32_t nr_between = 0;
 
@@ -183,9 +192,50 @@ static void unprotect_gaps(struct quire_space *space, struct qr_batch *batch)
 			nr_between = 0;
 		}
 	}
-	if (batch->nr_runs > 0)
-		space->port->protect(space->port->ctx, batch->runs, batch->nr_runs,
-				     false);
+}
+
+/* All entries of the run are BUSY: nobody else protects or fills a page there. */
+static void take_gap(struct quire_space *space, struct qr_batch *batch,
+		     struct quire_run run)
+{
+	uint32_t first = qr_leaf_index(run.start);
+
+	for (uint32_t i = first; i < first + run.nr; i++)
+		qr_leaf_set(&space->tables, &batch->leaf, i,
+			    qr_entry_with(batch->leaf.entries[i], QUIRE_ENTRY_BUSY));
+}
+
+static void leave_gap(struct quire_space *space, struct qr_batch *batch,
+		      struct quire_run run)
+{
+	uint32_t first = qr_leaf_index(run.start);
+
+	for (uint32_t i = first; i < first + run.nr; i++) {
+		quire_entry e = batch->leaf.entries[i];
+
+		qr_leaf_set(&space->tables, &batch->leaf, i,
+			    qr_entry_without(e, QUIRE_ENTRY_BUSY | QUIRE_ENTRY_WANTED));
+		if (qr_entry_has(e, QUIRE_ENTRY_WANTED))
+			wake(space, batch, i);
+	}
+}
+
+/* Gives the pages between the victims their right to write back.  Called and returns with
+ * the lock held, lets go of it meanwhile. */
+static void unprotect_gaps(struct quire_space *space, struct qr_batch *batch)
+{
+	const struct quire_port *port = space->port;
+
+	find_gaps(space, batch);
+	if (batch->nr_runs == 0)
+		return;
+	for (uint32_t i = 0; i < batch->nr_runs; i++)
+		take_gap(space, batch, batch->runs[i]);
+	qr_unlock(space->lock);
+	port->protect(port->ctx, batch->runs, batch->nr_runs, false);
+	qr_lock(space->lock);
+	for (uint32_t i = 0; i < batch->nr_runs; i++)
+		leave_gap(space, batch, batch->runs[i]);
 }
 
 /* bytes need not be aligned: on some grounds they are somebody's buffer. */
@@ -328,14 +378,6 @@ static void release(struct quire_space *space, struct qr_batch *batch)
 				     batch->kept);
 }
 
-static void wake(struct quire_space *space, const struct qr_batch *batch,
-		 const struct qr_victim *victim)
-{
-	space->port->wake(
-		space->port->ctx,
-		(struct quire_run){qr_leaf_address(&batch->leaf, victim->index), 1});
-}
-
 static void commit_stay(struct quire_space *space, struct qr_batch *batch,
 			const struct qr_victim *victim)
 {
@@ -354,7 +396,7 @@ static void commit_stay(struct quire_space *space, struct qr_batch *batch,
 	if (victim->was_writable)
 		space->port->protect(space->port->ctx, &run, 1, false);
 	if (wanted)
-		wake(space, batch, victim);
+		wake(space, batch, victim->index);
 }
 
 static void commit_gone(struct quire_space *space, struct qr_batch *batch,
@@ -379,10 +421,10 @@ static void commit_gone(struct quire_space *space, struct qr_batch *batch,
 	qr_zone_free(space->zone, pfn);
 	set_entry(space, batch, victim, out);
 	if (qr_entry_has(e, QUIRE_ENTRY_WANTED))
-		wake(space, batch, victim);
+		wake(space, batch, victim->index);
 }
 
-/* Settles every victim; returns how many went. */
+/* Settles every victim; returns how many went.  Lets go of the lock now and then. */
 static uint32_t commit(struct quire_space *space, struct qr_batch *batch)
 {
 	uint32_t nr_released = 0, nr_gone = 0;
@@ -402,8 +444,12 @@ static uint32_t commit(struct quire_space *space, struct qr_batch *batch)
 		else
 			commit_stay(space, batch, victim);
 		nr_gone += gone;
+		/* The leaf stays while there is a victim in it. */
+		if (i % COMMIT_PAGES == COMMIT_PAGES - 1 && i + 1 < batch->nr) {
+			qr_unlock(space->lock);
+			qr_lock(space->lock);
+		}
 	}
-	unprotect_gaps(space, batch);
 	return nr_gone;
 }
 
@@ -425,8 +471,9 @@ uint32_t qr_batch_evict(struct quire_reclaim *reclaim, struct quire_lane *lane)
 	qr_unlock(space->lock);
 	release(space, batch);
 	qr_lock(space->lock);
-	reclaim->nr_at_work--;
 	nr_gone = commit(space, batch);
+	unprotect_gaps(space, batch);
+	reclaim->nr_at_work--;
 	space->nr_evicted += nr_gone;
 	qr_tables_prune(&space->tables, (quire_vaddr){batch->leaf.base});
 	qr_event_raise(&space->settled, space->lock);

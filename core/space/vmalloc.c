@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* vmalloc.c - areas of the kernel's own addresses over scattered frames.
  *
- * Model.  Areas are on one list in order of address.  The entry of a page is *present*,
- * or *lazy*: not present for the MMU, but it still names its frame, so that freeing needs
- * no memory to remember frames in.
+ * Model.  Areas are nodes of one tree (area_tree.h), each with its guard page as a part of
+ * it.  The entry of a page is *present*, or *lazy*: not present for the MMU, but it still
+ * names its frame, so that freeing needs no memory to remember frames in.  Lazy areas are
+ * in the tree, so that nobody gets their addresses, and on a chain besides.
  *
  * Invariants.  quire_vmalloc_validate() names the first that does not hold.
- *   A1  areas lie in the window, in order, each with a page of its own behind it;
+ *   A1  areas lie in the window, in order; the tree is as area.h says, A1 to A3;
  *   A2  the entries of an area in use are present, those of a lazy one lazy, and no other
  *       entry of the window is anything;
- *   A3  pages and lazy pages are as many as counted.
+ *   A3  areas, pages and lazy pages are as many as counted, and each lazy area is on the
+ *       chain.
  *
  * Locking.  lock guards all of it; inside it the zone's.  Records of areas come and go
  * with it not held, as that may call for reclaim, and reclaim flushes what is lazy.
  *
- * Cost.  A page costs a walk of four levels and a frame.  Looking for room and for an
- * area goes along the list; room is looked for from where it was found last.
+ * Cost.  A page costs a walk of four levels and a frame.  Of n areas one is found, and the
+ * lowest room for one, in O(log n); a flush looks at lazy areas alone.
  */
 #include "quire/vmalloc.h"
 
@@ -23,6 +25,7 @@
 #include "core/base/text.h"
 #include "core/objects/cache.h"
 #include "core/paging/tables.h"
+#include "core/space/area_tree.h"
 
 /* Not present for the MMU.  The bit keeps the entry from being empty. */
 #define ENTRY_LAZY QUIRE_ENTRY_WANTED
@@ -32,8 +35,8 @@
 #define WINDOW_END     (1ull << 47)
 
 struct area {
-	struct area *next, *prev;
-	uint64_t start, nr; /* pages */
+	struct quire_area range; /* the guard included; first: its address is ours */
+	struct area *next_lazy;
 	bool is_lazy;
 	bool is_borrowed; /* the frames are the caller's */
 };
@@ -42,100 +45,59 @@ struct quire_vmalloc {
 	struct quire_objects *objects;
 	struct quire_zone *zone;
 	struct quire_kmem_cache *records;
-	struct quire_range window;
 	uint64_t lazy_max;
 	struct quire_shrinker shrinker;
 
 	struct quire_lock lock;
 	struct quire_tables tables;
-	struct area *first, *last;
-	struct area *hint; /* room was found behind it last; NULL: at the start */
+	struct quire_areas areas; /* their records are the cache's */
+	struct area *lazy;
 	uint64_t nr_areas, nr_pages, nr_lazy, nr_flushes;
 };
 
-static uint64_t area_end(const struct area *area)
+static struct area *area_of(struct quire_area *range)
 {
-	return area->start + ((area->nr + GUARD_PAGES) << QUIRE_PAGE_SHIFT);
+	return (struct area *)(void *)range;
+}
+
+/* Pages, without the guard. */
+static uint64_t nr_of(const struct area *area)
+{
+	return ((area->range.end - area->range.start) >> QUIRE_PAGE_SHIFT) - GUARD_PAGES;
 }
 
 static quire_vaddr page_of(const struct area *area, uint64_t i)
 {
-	return (quire_vaddr){area->start + (i << QUIRE_PAGE_SHIFT)};
+	return (quire_vaddr){area->range.start + (i << QUIRE_PAGE_SHIFT)};
 }
 
-static void insert(struct quire_vmalloc *v, struct area *area, struct area *after)
+/* Puts the area where room for it and its guard is lowest. */
+static bool place(struct quire_vmalloc *v, struct area *area, uint64_t nr)
 {
-	area->prev = after;
-	area->next = after != NULL ? after->next : v->first;
-	if (area->next != NULL)
-		area->next->prev = area;
-	else
-		v->last = area;
-	if (after != NULL)
-		after->next = area;
-	else
-		v->first = area;
-	v->hint = area;
+	uint64_t bytes = (nr + GUARD_PAGES) << QUIRE_PAGE_SHIFT;
+	uint64_t start = qr_areas_gap(&v->areas, bytes, QUIRE_PAGE_BYTES);
+
+	if (start == 0)
+		return false;
+	area->range.start = start;
+	area->range.end = start + bytes;
+	qr_area_link(&v->areas, &area->range);
+	return true;
 }
 
-static void unlink(struct quire_vmalloc *v, struct area *area)
+static void unlink(struct quire_vmalloc *v, const struct area *area)
 {
-	if (area->next != NULL)
-		area->next->prev = area->prev;
-	else
-		v->last = area->prev;
-	if (area->prev != NULL)
-		area->prev->next = area->next;
-	else
-		v->first = area->next;
-	if (v->hint == area)
-		v->hint = area->prev;
+	(void)qr_area_unlink(&v->areas, area->range.start);
 }
 
-/* The first address behind after (NULL: of the window), and the room there. */
-static uint64_t gap_after(const struct quire_vmalloc *v, const struct area *after,
-			  uint64_t *start)
+/* The area in use that starts there, or NULL. */
+static struct area *find(struct quire_vmalloc *v, uint64_t start)
 {
-	const struct area *next = after != NULL ? after->next : v->first;
-	uint64_t end = next != NULL ? next->start : v->window.end.a;
+	struct quire_area *range = qr_areas_find(&v->areas, start);
 
-	*start = after != NULL ? area_end(after) : v->window.start.a;
-	return end - *start;
-}
-
-/* Places the area in the first gap from the hint on, then from the start on. */
-static bool place(struct quire_vmalloc *v, struct area *area)
-{
-	uint64_t bytes = (area->nr + GUARD_PAGES) << QUIRE_PAGE_SHIFT;
-	struct area *at = v->hint;
-	bool from_start = at == NULL;
-
-	for (;;) {
-		if (gap_after(v, at, &area->start) >= bytes) {
-			insert(v, area, at);
-			return true;
-		}
-		at = at != NULL ? at->next : v->first;
-		if (at == NULL && from_start)
-			return false;
-		if (at == NULL) {
-			from_start = true;
-			if (gap_after(v, NULL, &area->start) >= bytes) {
-				insert(v, area, NULL);
-				return true;
-			}
-			at = v->first;
-		}
-	}
-}
-
-static struct area *find(const struct quire_vmalloc *v, uint64_t start)
-{
-	struct area *area = v->first;
-
-	while (area != NULL && area->start != start)
-		area = area->next;
-	return area;
+	if (range == NULL || range->start != start || area_of(range)->is_lazy)
+		return NULL;
+	return area_of(range);
 }
 
 static uint32_t zone_flags(uint32_t flags)
@@ -188,10 +150,10 @@ static bool map_page(struct quire_vmalloc *v, quire_vaddr va, const quire_pfn *g
 static bool map_pages(struct quire_vmalloc *v, const struct area *area,
 		      const quire_pfn *pfns, uint32_t flags)
 {
-	uint64_t done = 0;
+	uint64_t done = 0, nr = nr_of(area);
 	bool is_mapped = true;
 
-	while (done < area->nr && is_mapped) {
+	while (done < nr && is_mapped) {
 		qr_objects_lock_zone(v->objects, v->zone);
 		is_mapped = map_page(v, page_of(area, done),
 				     pfns != NULL ? &pfns[done] : NULL, flags);
@@ -213,10 +175,8 @@ static void forget_lazy(struct quire_vmalloc *v)
 	struct quire_run runs[64];
 	uint32_t nr = 0;
 
-	for (const struct area *area = v->first; area != NULL; area = area->next) {
-		if (!area->is_lazy)
-			continue;
-		runs[nr++] = (struct quire_run){page_of(area, 0), area->nr};
+	for (const struct area *area = v->lazy; area != NULL; area = area->next_lazy) {
+		runs[nr++] = (struct quire_run){page_of(area, 0), nr_of(area)};
 		if (nr == sizeof(runs) / sizeof(runs[0])) {
 			port->release(port->ctx, runs, nr, QUIRE_RELEASE_FORCE, NULL);
 			nr = 0;
@@ -227,25 +187,21 @@ static void forget_lazy(struct quire_vmalloc *v)
 	v->nr_flushes++;
 }
 
-/* Lazy areas end; their records are chained by next.  The lock is held. */
+/* Lazy areas end; returns the chain of their records.  The lock is held. */
 static struct area *end_lazy(struct quire_vmalloc *v)
 {
-	struct area *dead = NULL, *next;
+	struct area *dead = v->lazy;
 
-	if (v->nr_lazy == 0)
+	if (dead == NULL)
 		return NULL;
 	forget_lazy(v);
 	qr_objects_lock_zone(v->objects, v->zone);
-	for (struct area *area = v->first; area != NULL; area = next) {
-		next = area->next;
-		if (!area->is_lazy)
-			continue;
-		drop_pages(v, area, area->nr);
+	for (struct area *area = dead; area != NULL; area = area->next_lazy) {
+		drop_pages(v, area, nr_of(area));
 		unlink(v, area);
-		area->next = dead;
-		dead = area;
 	}
 	qr_objects_unlock_zone(v->objects, v->zone);
+	v->lazy = NULL;
 	v->nr_lazy = 0;
 	return dead;
 }
@@ -253,7 +209,7 @@ static struct area *end_lazy(struct quire_vmalloc *v)
 static void bury(struct quire_vmalloc *v, struct area *dead)
 {
 	while (dead != NULL) {
-		struct area *next = dead->next;
+		struct area *next = dead->next_lazy;
 
 		qr_cache_free_direct(v->records, QR_CPU_NONE, dead, NULL);
 		dead = next;
@@ -315,7 +271,6 @@ enum quire_status quire_vmalloc_open(struct quire_vmalloc **out,
 	*v = (struct quire_vmalloc){
 		.objects = objects,
 		.zone = objects->zone,
-		.window = config->window,
 		.lazy_max = config->lazy_max != 0 ? config->lazy_max : LAZY_MAX_USUAL,
 		.shrinker = {.count = shrink_count,
 			     .scan = shrink_scan,
@@ -323,6 +278,7 @@ enum quire_status quire_vmalloc_open(struct quire_vmalloc **out,
 			     .batch = 1},
 	};
 	qr_lock_init(&v->lock, v->zone->port);
+	qr_areas_init(&v->areas, v->zone, config->window.start.a, config->window.end.a);
 	if (quire_kmem_cache_create(objects, &records, &v->records) != QUIRE_OK) {
 		quire_kfree(objects, 0, v);
 		return QUIRE_NO_MEMORY;
@@ -362,24 +318,24 @@ quire_pfn quire_vmalloc_root(const struct quire_vmalloc *v)
 }
 
 /* One try to place and map the area. */
-static bool try_map(struct quire_vmalloc *v, struct area *area, const quire_pfn *pfns,
-		    uint32_t flags)
+static bool try_map(struct quire_vmalloc *v, struct area *area, uint64_t nr,
+		    const quire_pfn *pfns, uint32_t flags)
 {
 	struct area *dead = NULL;
 	bool is_placed, is_mapped;
 
 	qr_lock(&v->lock);
-	is_placed = place(v, area);
+	is_placed = place(v, area, nr);
 	if (!is_placed) {
 		dead = end_lazy(v);
-		is_placed = dead != NULL && place(v, area);
+		is_placed = dead != NULL && place(v, area, nr);
 	}
 	is_mapped = is_placed && map_pages(v, area, pfns, zone_flags(flags));
 	if (is_placed && !is_mapped)
 		unlink(v, area);
 	if (is_mapped) {
 		v->nr_areas++;
-		v->nr_pages += area->nr;
+		v->nr_pages += nr;
 	}
 	qr_unlock(&v->lock);
 	bury(v, dead);
@@ -389,7 +345,7 @@ static bool try_map(struct quire_vmalloc *v, struct area *area, const quire_pfn 
 static quire_vaddr map(struct quire_vmalloc *v, uint32_t cpu, uint64_t nr,
 		       const quire_pfn *pfns, uint32_t flags)
 {
-	uint64_t nr_window = (v->window.end.a - v->window.start.a) >> QUIRE_PAGE_SHIFT;
+	uint64_t nr_window = (v->areas.ceiling - v->areas.floor) >> QUIRE_PAGE_SHIFT;
 	struct area *area;
 
 	if (nr == 0 || nr >= nr_window || (pfns == NULL && nr > v->zone->port->nr_frames))
@@ -397,13 +353,14 @@ static quire_vaddr map(struct quire_vmalloc *v, uint32_t cpu, uint64_t nr,
 	area = qr_cache_alloc_direct(v->records, cpu, flags, NULL);
 	if (area == NULL)
 		return (quire_vaddr){0};
-	*area = (struct area){.nr = nr, .is_borrowed = pfns != NULL};
-	for (uint32_t attempt = 0; !try_map(v, area, pfns, flags); attempt++) {
+	*area = (struct area){.is_borrowed = pfns != NULL};
+	for (uint32_t attempt = 0; !try_map(v, area, nr, pfns, flags); attempt++) {
 		if (!qr_objects_reclaim(v->objects, cpu, flags, (uint32_t)nr, attempt)) {
 			qr_cache_free_direct(v->records, cpu, area, NULL);
 			return (quire_vaddr){0};
 		}
 	}
+	qr_objects_watch(v->objects, v->zone);
 	return page_of(area, 0);
 }
 
@@ -442,7 +399,9 @@ static __attribute__((noreturn)) void refuse(struct quire_vmalloc *v, quire_vadd
 
 static void make_lazy(struct quire_vmalloc *v, struct area *area)
 {
-	for (uint64_t i = 0; i < area->nr; i++) {
+	uint64_t nr = nr_of(area);
+
+	for (uint64_t i = 0; i < nr; i++) {
 		quire_vaddr va = page_of(area, i);
 		struct qr_leaf leaf;
 		uint64_t number;
@@ -453,9 +412,11 @@ static void make_lazy(struct quire_vmalloc *v, struct area *area)
 			    (quire_entry){number | ENTRY_LAZY});
 	}
 	area->is_lazy = true;
+	area->next_lazy = v->lazy;
+	v->lazy = area;
 	v->nr_areas--;
-	v->nr_pages -= area->nr;
-	v->nr_lazy += area->nr;
+	v->nr_pages -= nr;
+	v->nr_lazy += nr;
 }
 
 void quire_vfree(struct quire_vmalloc *v, quire_vaddr start)
@@ -466,7 +427,7 @@ void quire_vfree(struct quire_vmalloc *v, quire_vaddr start)
 		return;
 	qr_lock(&v->lock);
 	area = find(v, start.a);
-	if (area == NULL || area->is_lazy)
+	if (area == NULL)
 		refuse(v, start);
 	make_lazy(v, area);
 	if (v->nr_lazy > v->lazy_max)
@@ -480,7 +441,7 @@ bool quire_vmalloc_to_page(struct quire_vmalloc *v, quire_vaddr va, quire_pfn *o
 	struct qr_leaf leaf;
 	bool is_there;
 
-	if (va.a < v->window.start.a || va.a >= v->window.end.a)
+	if (va.a < v->areas.floor || va.a >= v->areas.ceiling)
 		return false;
 	qr_lock(&v->lock);
 	is_there = qr_tables_leaf(&v->tables, va, &leaf) &&
@@ -507,7 +468,7 @@ struct quire_vmalloc_info quire_vmalloc_info(struct quire_vmalloc *v)
 /* Entries of an area that are what its state says. */
 static bool entries_agree(const struct quire_vmalloc *v, const struct area *area)
 {
-	for (uint64_t i = 0; i < area->nr; i++) {
+	for (uint64_t i = 0; i < nr_of(area); i++) {
 		quire_vaddr va = page_of(area, i);
 		struct qr_leaf leaf;
 		quire_entry entry;
@@ -524,7 +485,7 @@ static bool entries_agree(const struct quire_vmalloc *v, const struct area *area
 
 static uint64_t count_entries(const struct quire_vmalloc *v)
 {
-	struct quire_range range = v->window;
+	struct quire_range range = {{v->areas.floor}, {v->areas.ceiling}};
 	struct qr_leaf leaf;
 	uint64_t nr = 0;
 
@@ -536,21 +497,37 @@ static uint64_t count_entries(const struct quire_vmalloc *v)
 	return nr;
 }
 
+static uint64_t chain_length(const struct quire_vmalloc *v)
+{
+	uint64_t nr = 0;
+
+	for (const struct area *area = v->lazy; area != NULL; area = area->next_lazy)
+		nr += area->is_lazy;
+	return nr;
+}
+
 const char *quire_vmalloc_validate(struct quire_vmalloc *v)
 {
-	uint64_t floor = v->window.start.a, nr_pages = 0, nr_lazy = 0;
+	const char *wrong = qr_areas_validate_tree(&v->areas);
+	uint64_t at = v->areas.floor;
+	uint64_t nr_areas = 0, nr_pages = 0, nr_lazy_areas = 0, nr_lazy = 0;
+	struct quire_area *range;
 
-	for (const struct area *area = v->first; area != NULL; area = area->next) {
-		if (area->start < floor || area_end(area) > v->window.end.a)
-			return "A1: areas are out of order, or outside the window";
-		floor = area_end(area);
+	if (wrong != NULL)
+		return wrong;
+	while ((range = qr_areas_first(&v->areas, at)) != NULL) {
+		const struct area *area = area_of(range);
+
 		if (!entries_agree(v, area))
 			return "A2: an area's entries are not what its state says";
-		*(area->is_lazy ? &nr_lazy : &nr_pages) += area->nr;
+		*(area->is_lazy ? &nr_lazy_areas : &nr_areas) += 1;
+		*(area->is_lazy ? &nr_lazy : &nr_pages) += nr_of(area);
+		at = range->end;
 	}
 	if (count_entries(v) != nr_pages + nr_lazy)
 		return "A2: an entry belongs to no area";
-	if (nr_pages != v->nr_pages || nr_lazy != v->nr_lazy)
-		return "A3: pages are not as many as counted";
+	if (nr_areas != v->nr_areas || nr_pages != v->nr_pages || nr_lazy != v->nr_lazy ||
+	    nr_lazy_areas != chain_length(v))
+		return "A3: areas or pages are not as many as counted";
 	return NULL;
 }

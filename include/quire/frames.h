@@ -110,11 +110,12 @@ struct quire_frames_config {
 
 	void *ctx;
 	/* Free memory is below low: page out until it is above high.  Called with no lock
-	 * held; may be NULL. */
+	 * held, and must not wait for that; may be NULL. */
 	void (*wake)(void *ctx);
-	/* Nothing is left: frees what it can, and says whether that was anything.  Called
-	 * with no lock held, may free but not allocate; NULL: there is nothing to free. */
-	bool (*pressure)(void *ctx, uint32_t order);
+	/* Nothing is left for a block of that order: frees what it can, and says whether
+	 * that was anything.  Called on the CPU of the allocation with no lock held, may
+	 * free but not allocate; NULL: there is nothing to free. */
+	bool (*pressure)(void *ctx, uint32_t cpu, uint32_t order);
 	/* Moves the page in from (a MAPPED frame, no further references) with all that
 	 * leads to it to the frame to; false: it cannot be moved now.  Called with the
 	 * zone's lock held.  NULL: no page can be moved. */

@@ -56,10 +56,14 @@ struct quire_objects_config {
 	uint32_t nr_cpus;      /* 1..QUIRE_OBJECTS_CPUS_MAX */
 	uint32_t kmalloc_slab; /* cache flags of the caches behind kmalloc */
 	uint64_t secret;       /* seeds random and encoded free lists */
-	/* Asked for frames when there are none, with no lock held; NULL: nobody to ask.
-	 * True when it may be worth another try. */
-	bool (*pressure)(void *ctx, uint32_t nr_frames);
-	void *pressure_ctx;
+	void *ctx;
+	/* A zone is below its low watermark after something was taken from it: called with
+	 * no lock held, and must not wait for reclaim; may be NULL. */
+	void (*wake)(void *ctx);
+	/* Asked for so many neighbouring frames when there are none, with no lock held, on
+	 * the CPU of the allocation; NULL: nobody to ask.  True when it may be worth
+	 * another try. */
+	bool (*pressure)(void *ctx, uint32_t cpu, uint32_t nr_frames);
 };
 
 /* An object that somebody did not free. */

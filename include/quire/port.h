@@ -79,8 +79,8 @@ struct quire_port {
 	enum quire_status (*fill)(void *ctx, quire_vaddr va, uint32_t nr, const void *src,
 				  uint32_t flags);
 	/* on: not locked; from the return on, every write to a mapped page of the runs
-	 * faults before it takes effect, on all CPUs.  [P5] off: locked; writes pass
-	 * again, and writers that wait are woken.  [P6] Pages that are not mapped are
+	 * faults before it takes effect, on all CPUs.  [P5] off: locked or not;
+	 * writes pass again, and writers that wait are woken.  [P6] Pages that are not mapped are
 	 * passed over; calls may meet on the same pages. */
 	void (*protect)(void *ctx, const struct quire_run *runs, uint32_t nr, bool on);
 	/* After the return no CPU reaches the old pages of the runs; the next access

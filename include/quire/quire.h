@@ -5,6 +5,7 @@
 
 #include "quire/codec.h"
 #include "quire/frames.h"
+#include "quire/kernel.h"
 #include "quire/machine.h"
 #include "quire/objects.h"
 #include "quire/port.h"

@@ -45,6 +45,9 @@ expect 125 "sim: no subject given" sim
 expect 125 "sim: unknown subject .x." sim x
 expect 125 "sim: one subject at a time" sim buddy buddy
 expect 125 "sim: --seed: .-1. is not a number" sim --seed -1 buddy
+expect 125 "sim: --show: unknown 'x'" sim frames --show x
+expect 125 "sim: --buddy: unknown 'x'" sim frames --buddy x
+expect 125 "sim: --ram: '1M' is not between" sim frames --ram 1M
 
 echo "--- options of run"
 run 125 "run: --ram SIZE is needed" -- "$bin/mark"

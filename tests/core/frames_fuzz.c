@@ -6,6 +6,7 @@
  *     build-clang/tests/core/fuzz-frames -max_total_time=60 */
 #include "core/frames/frames_impl.h"
 #include "tests/core/testport.h"
+#include "tests/model/source.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,24 +24,14 @@ struct slot {
 	uint32_t order, nr;
 };
 
-struct source {
-	const uint8_t *at;
-	size_t left;
-};
-
 static uint32_t next(struct source *source)
 {
-	if (source->left == 0)
-		return 0;
-	source->left--;
-	return *source->at++;
+	return source_below(source, 256);
 }
 
 static uint32_t next_word(struct source *source)
 {
-	uint32_t high = next(source);
-
-	return high << 8 | next(source);
+	return source_below(source, 65536);
 }
 
 static void need(bool holds)
@@ -73,53 +64,135 @@ static uint32_t nr_retired(struct quire_frames *f)
 	return sum;
 }
 
-static void step(struct quire_frames *f, struct slot *slots, struct source *source)
+/* Who has frames writes to them. */
+static void write_to(const struct quire_frames *f, const struct slot *slot)
+{
+	for (uint32_t i = 0; i < slot->nr; i++)
+		f->port->direct[(size_t)(slot->pfn.n + i) << QUIRE_PAGE_SHIFT] = 1;
+}
+
+static void take(struct quire_frames *f, struct slot *slot, struct source *source)
 {
 	uint32_t what = next(source);
-	struct slot *slot = &slots[next(source) % NR_SLOTS];
 	enum quire_frame_use use = (enum quire_frame_use)(QUIRE_FRAME_TABLE + what % 4);
 
-	switch (what >> 5) {
+	give(f, slot);
+	slot->order = next(source) % 11;
+	if (quire_frames_alloc(f, what & 1, use, slot->order, next(source) & 63,
+			       &slot->pfn))
+		slot->nr = 1u << slot->order;
+	write_to(f, slot);
+}
+
+static void take_run(struct quire_frames *f, struct slot *slot, struct source *source)
+{
+	enum quire_frame_use use =
+		(enum quire_frame_use)(QUIRE_FRAME_TABLE + next(source) % 4);
+
+	give(f, slot);
+	slot->order = RUN;
+	slot->nr = 1 + next_word(source) % 2000;
+	if (!quire_frames_alloc_run(f, use, slot->nr, 1u << next(source) % 8,
+				    next(source) & 63, &slot->pfn))
+		slot->nr = 0;
+	write_to(f, slot);
+}
+
+/* One user more, and one less. */
+static void share(struct quire_frames *f, const struct slot *slot)
+{
+	if (slot->nr != 1 || slot->order != 0 ||
+	    quire_frames_use(f, slot->pfn) == QUIRE_FRAME_TABLE)
+		return;
+	quire_frames_get(f, slot->pfn);
+	need(quire_frames_users(f, slot->pfn) == 2);
+	need(!quire_frames_put(f, 0, slot->pfn));
+	need(quire_frames_users(f, slot->pfn) == 1);
+}
+
+/* Only free frames: one that is in use here would be freed again. */
+static void retire(struct quire_frames *f, struct source *source)
+{
+	quire_pfn pfn = {next_word(source) % f->nr_frames};
+
+	if (quire_frames_use(f, pfn) == QUIRE_FRAME_FREE)
+		need(quire_frames_retire(f, pfn));
+}
+
+/* Every text, cut anywhere. */
+static void show(struct quire_frames *f, struct source *source)
+{
+	char text[256];
+	size_t room = 1 + next(source);
+	struct quire_picture picture = {
+		.zone = (enum quire_zone_kind)(next(source) % QUIRE_ZONES),
+		.columns = 1 + next(source),
+		.frames = next(source),
+		.svg = next(source) % 2 == 0};
+
+	need(strnlen(text, (quire_frames_buddyinfo(f, text, room), room)) < room);
+	need(strnlen(text, (quire_frames_zoneinfo(f, text, room), room)) < room);
+	need(strnlen(text, (quire_frames_pagetypeinfo(f, text, room), room)) < room);
+	need(strnlen(text, (quire_frames_picture(f, &picture, text, room), room)) < room);
+}
+
+/* ctx: the slots. */
+static bool move(void *ctx, quire_pfn from, quire_pfn to)
+{
+	struct slot *slots = ctx;
+
+	for (uint32_t i = 0; i < NR_SLOTS; i++)
+		if (slots[i].nr == 1 && slots[i].order == 0 && slots[i].pfn.n == from.n) {
+			slots[i].pfn = to;
+			return true;
+		}
+	return false;
+}
+
+static void step(struct quire_frames *f, struct slot *slots, struct source *source)
+{
+	uint32_t what = next(source) % 16;
+	struct slot *slot = &slots[next(source) % NR_SLOTS];
+
+	switch (what) {
 	case 0:
 	case 1:
+		take_run(f, slot, source);
+		break;
 	case 2:
-		give(f, slot);
-		slot->order = next(source) % 11;
-		if (quire_frames_alloc(f, what & 1, use, slot->order, next(source) & 63,
-				       &slot->pfn))
-			slot->nr = 1u << slot->order;
-		break;
 	case 3:
-		give(f, slot);
-		slot->order = RUN;
-		slot->nr = 1 + next_word(source) % 2000;
-		if (!quire_frames_alloc_run(f, use, slot->nr, 1u << next(source) % 8,
-					    next(source) & 63, &slot->pfn))
-			slot->nr = 0;
-		break;
 	case 4:
 		give(f, slot);
 		break;
 	case 5:
-		quire_frames_drain(f, what & 1);
+		quire_frames_drain(f, next(source) & 1);
 		break;
 	case 6:
-		/* Only free frames: one that is in use here would be freed again. */
-		if ((what & 7) == 0) {
-			quire_pfn pfn = {next_word(source) % f->nr_frames};
-
-			if (quire_frames_use(f, pfn) == QUIRE_FRAME_FREE)
-				need(quire_frames_retire(f, pfn));
-		}
+		retire(f, source);
+		break;
+	case 7:
+		(void)quire_frames_reclaim(f);
+		break;
+	case 8:
+		share(f, slot);
+		break;
+	case 9:
+		(void)quire_frames_compact(f, next(source) % 11);
+		break;
+	case 10:
+		quire_frames_fail_in(f, next(source) % 8);
+		break;
+	case 11:
+		show(f, source);
 		break;
 	default:
-		(void)quire_frames_reclaim(f);
+		take(f, slot, source);
 		break;
 	}
 }
 
 /* The map is the fuzzer's too: it is put right, or refused. */
-static bool open_machine(struct testport *tp, struct source *source,
+static bool open_machine(struct testport *tp, struct slot *slots, struct source *source,
 			 struct quire_frames **out)
 {
 	struct quire_ram map[6];
@@ -130,7 +203,10 @@ static bool open_machine(struct testport *tp, struct source *source,
 		.nr_cpus = 2,
 		.dma_end = (next(source) % 2) * 4 * MIB,
 		.normal_end = next(source) % 2 == 0 ? 4 * MIB : 0,
-		.flags = next(source) & QUIRE_FRAMES_GROUP,
+		.flags = next(source) &
+			 (QUIRE_FRAMES_TRACE | QUIRE_FRAMES_POISON | QUIRE_FRAMES_GROUP),
+		.ctx = slots,
+		.move = move,
 		.fibonacci_lag = next(source) % 9,
 		.min_free_kbytes = 128,
 	};
@@ -164,16 +240,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	static struct slot slots[NR_SLOTS];
-	struct source source = {data, bytes};
-	struct testport *tp = testport_new(NR_FRAMES, 0);
+	struct source source = source_data(data, bytes);
+	struct testport *tp;
 	struct quire_frames *f;
 
+	if (bytes == 0)
+		return 0;
+	tp = testport_new(NR_FRAMES, 0);
 	memset(slots, 0, sizeof(slots));
-	if (open_machine(tp, &source, &f)) {
-		(void)quire_frames_reclaim(f);
-		uint32_t before = free_frames(f);
+	if (open_machine(tp, slots, &source, &f)) {
+		uint32_t before;
 
-		while (source.left > 0) {
+		(void)quire_frames_reclaim(f);
+		before = free_frames(f);
+
+		while (!source_is_over(&source)) {
 			step(f, slots, &source);
 			need(quire_frames_validate(f) == NULL);
 		}

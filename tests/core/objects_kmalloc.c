@@ -286,11 +286,12 @@ struct presser {
 	uint32_t nr_asked, nr_frames;
 };
 
-static bool press(void *ctx, uint32_t nr_frames)
+static bool press(void *ctx, uint32_t cpu, uint32_t nr_frames)
 {
 	struct presser *presser = ctx;
 	void *spare = presser->spare;
 
+	assert_int_equal(cpu, 0);
 	presser->nr_asked++;
 	presser->nr_frames = nr_frames;
 	presser->spare = NULL;
@@ -304,7 +305,7 @@ static void short_memory_presses(void **state)
 	struct objects_rig rig;
 	struct presser presser = {.rig = &rig};
 	const struct quire_objects_config config = {
-		.nr_cpus = 1, .pressure = press, .pressure_ctx = &presser};
+		.nr_cpus = 1, .pressure = press, .ctx = &presser};
 	void *last = NULL, *block;
 
 	(void)state;

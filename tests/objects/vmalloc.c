@@ -52,10 +52,11 @@ static void on_panic(void *ctx, const char *why)
 	longjmp(*escape, 1);
 }
 
-static void stage_open(struct stage *s, uint64_t nr_window, uint64_t lazy_max)
+static void stage_open_sized(struct stage *s, uint32_t nr_frames, uint64_t nr_window,
+			     uint64_t lazy_max)
 {
 	const struct qr_soft_config soft = {
-		.nr_frames = NR_FRAMES, .alone = true, .nr_cpus = 2, .panic = on_panic};
+		.nr_frames = nr_frames, .alone = true, .nr_cpus = 2, .panic = on_panic};
 	struct quire_objects_config config = {
 		.zone = &s->zone, .zone_lock = &s->zone_lock, .nr_cpus = 1};
 	struct quire_vmalloc_config v = {.window = {{BASE}, {BASE + PAGES(nr_window)}},
@@ -65,13 +66,18 @@ static void stage_open(struct stage *s, uint64_t nr_window, uint64_t lazy_max)
 	s->soft = qr_soft_new(&soft);
 	assert_non_null(s->soft);
 	s->port = qr_soft_port(s->soft);
-	qr_zone_init(&s->zone, s->port, &s->stats, qr_zone_table_frames(NR_FRAMES));
+	qr_zone_init(&s->zone, s->port, &s->stats, qr_zone_table_frames(nr_frames));
 	qr_lock_init(&s->zone_lock, s->port);
 	s->free_at_start = qr_zone_free_frames(&s->zone);
 	assert_int_equal(quire_objects_open(&s->objects, &config), QUIRE_OK);
 	v.objects = s->objects;
 	assert_int_equal(quire_vmalloc_open(&s->v, &v), QUIRE_OK);
 	qr_soft_boot(s->soft, quire_vmalloc_root(s->v), on_fault, s);
+}
+
+static void stage_open(struct stage *s, uint64_t nr_window, uint64_t lazy_max)
+{
+	stage_open_sized(s, NR_FRAMES, nr_window, lazy_max);
 }
 
 static void stage_validate(struct stage *s)
@@ -403,6 +409,47 @@ static void random_areas_keep_their_bytes(void **state)
 	stage_close(&s);
 }
 
+#define MANY 100000u
+
+/* Half of them are freed and taken again while the other half stands: each finds the
+ * lowest room.  All look through frames that they share. */
+static void a_hundred_thousand_areas(void **state)
+{
+	quire_vaddr *areas = malloc(MANY * sizeof(areas[0]));
+	struct stage s;
+	quire_pfn pfn, found;
+
+	(void)state;
+	assert_non_null(areas);
+	stage_open_sized(&s, 8192, 2 * MANY, MANY);
+	assert_true(qr_zone_alloc(&s.zone, QUIRE_FRAME_TABLE, 0, &pfn));
+	for (uint32_t i = 0; i < MANY; i++) {
+		areas[i] = quire_vmap(s.v, 0, &pfn, 1, 0);
+		assert_int_equal(areas[i].a, BASE + PAGES(2 * i));
+	}
+	assert_int_equal(quire_vmap(s.v, 0, &pfn, 1, 0).a, 0);
+	assert_int_equal(quire_vmalloc_info(s.v).areas, MANY);
+	stage_validate(&s);
+	for (uint32_t i = 0; i < MANY; i += 2)
+		quire_vfree(s.v, areas[i]);
+	assert_int_equal(quire_vmalloc_info(s.v).lazy_pages, MANY / 2);
+	stage_validate(&s);
+	for (uint32_t i = 0; i < MANY; i += 2)
+		assert_int_equal(quire_vmap(s.v, 0, &pfn, 1, 0).a, areas[i].a);
+	assert_int_equal(quire_vmalloc_info(s.v).flushes, 1);
+	stage_validate(&s);
+	for (uint32_t i = MANY; i-- > 0;) {
+		assert_true(quire_vmalloc_to_page(s.v, areas[i], &found));
+		assert_int_equal(found.n, pfn.n);
+		quire_vfree(s.v, areas[i]);
+	}
+	quire_vmalloc_flush(s.v);
+	quire_objects_shrink(s.objects, 0, 0);
+	qr_zone_free(&s.zone, pfn);
+	stage_close(&s);
+	free(areas);
+}
+
 static void wrong_windows_are_refused(void **state)
 {
 	const struct quire_range wrong[] = {
@@ -441,6 +488,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_free_stops_the_machine),
 		cmocka_unit_test(any_frame_may_be_refused),
 		cmocka_unit_test(random_areas_keep_their_bytes),
+		cmocka_unit_test(a_hundred_thousand_areas),
 		cmocka_unit_test(wrong_windows_are_refused),
 	};
 
