@@ -46,7 +46,7 @@ static uint64_t map(struct bed *bed, enum kind kind, uint32_t prot, uint32_t fla
 	flags |=
 		kind == ANON || kind == FILE_PRIVATE ? QUIRE_MM_PRIVATE : QUIRE_MM_SHARED;
 	if (kind == FILE_SHARED || kind == FILE_PRIVATE)
-		return rig_map(bed->mm, &bed->file, 0, PAGES, prot, flags);
+		return rig_map_file(bed->mm, &bed->file, 0, PAGES, prot, flags);
 	assert_int_equal(quire_mm_map(bed->mm, 0, PAGES * PAGE, prot, flags, &at),
 			 QUIRE_OK);
 	return at;
