@@ -36,8 +36,8 @@ static bool is_there(const struct quire_file *file, uint64_t index)
 
 static bool take(struct run *run)
 {
-	return qr_zone_alloc(run->file->cache->zone, QUIRE_FRAME_MAPPED, 0,
-			     &run->pfns[run->nr]);
+	return qr_zone_alloc(run->file->cache->zone, QUIRE_FRAME_MAPPED,
+			     QUIRE_ALLOC_MOVABLE, &run->pfns[run->nr]);
 }
 
 /* The frames from number from on are not needed. */

@@ -24,6 +24,7 @@ struct quire_object {
 	uint64_t nr_pages; /* its length */
 	uint64_t nr_resident, nr_swapped;
 	uint32_t nr_areas;     /* that show it */
+	uint32_t huge_marks;   /* of areas with HUGETLB: theirs; else 0 */
 	uint32_t file;	       /* whose pages they are, 0: shared memory without a name */
 	struct qr_ahead ahead; /* what is swapped in, of memory */
 	bool is_charged;       /* its length is in Committed_AS */

@@ -11,6 +11,9 @@
  * What reclaim knows of a page stands in its frame's slot: the swap cache that the field
  * is for elsewhere is of machines with one space.
  *
+ * A *large* page is a block of frames, and its first frame says all that for the whole, and
+ * whether it is of a pool (mm_huge.h).
+ *
  * Invariants.  quire_vm_validate() names the first that does not hold.
  *   R1  nr_entries of a MAPPED frame is the number of entries that name it, and an
  *       object's page counts one more for its object;
@@ -45,6 +48,29 @@
 #define QUIRE_PAGE_INDEX_BITS 45 /* addresses of 57 bits, in pages */
 #define QUIRE_PAGE_OWNERS     65535u
 #define QUIRE_PAGE_MAPS_MAX   65535u
+
+/* Also there: of which pool the page is, or, of the blocks of 1 GiB but the first, that they
+ * are none of their own. */
+#define QUIRE_PAGE_POOLED_2M 32u
+#define QUIRE_PAGE_POOLED_1G 64u
+#define QUIRE_PAGE_PART	     128u
+#define QUIRE_PAGE_POOLED    (QUIRE_PAGE_POOLED_2M | QUIRE_PAGE_POOLED_1G | QUIRE_PAGE_PART)
+
+static inline bool qr_page_is_large(const struct quire_frame *frame)
+{
+	return frame->order != 0;
+}
+
+static inline bool qr_page_is_pooled(const struct quire_frame *frame)
+{
+	return (frame->slot & QUIRE_PAGE_POOLED) != 0;
+}
+
+/* How many small pages the page is. */
+static inline uint32_t qr_page_size(const struct quire_frame *frame)
+{
+	return 1u << frame->order;
+}
 
 static inline uint64_t qr_page_owner(bool of_object, uint32_t id, uint64_t index)
 {

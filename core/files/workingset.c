@@ -36,7 +36,8 @@ void qr_workingset_init(struct quire_workingset *ws, struct quire_zone *zone, vo
 uint64_t qr_workingset_pages(const struct quire_workingset *ws, enum qr_kind kind)
 {
 	return kind == QR_FILE ? ws->nr_file
-			       : ws->zone->counts[QUIRE_FRAME_MAPPED] - ws->nr_file;
+			       : ws->zone->counts[QUIRE_FRAME_MAPPED] - ws->nr_file -
+					 ws->nr_pooled;
 }
 
 void qr_page_activate(struct quire_workingset *ws, struct quire_frame *frame)
@@ -44,8 +45,8 @@ void qr_page_activate(struct quire_workingset *ws, struct quire_frame *frame)
 	if (qr_page_has(frame, QUIRE_PAGE_ACTIVE))
 		return;
 	frame->slot = (frame->slot | QUIRE_PAGE_ACTIVE) & ~QUIRE_PAGE_REFERENCED;
-	ws->nr_active[qr_page_kind(frame)]++;
-	ws->age++;
+	ws->nr_active[qr_page_kind(frame)] += qr_page_size(frame);
+	ws->age += qr_page_size(frame);
 }
 
 void qr_page_deactivate(struct quire_workingset *ws, struct quire_frame *frame)
@@ -54,7 +55,7 @@ void qr_page_deactivate(struct quire_workingset *ws, struct quire_frame *frame)
 		return;
 	frame->slot = (frame->slot & ~(QUIRE_PAGE_ACTIVE | QUIRE_PAGE_REFERENCED)) |
 		      QUIRE_PAGE_WORKINGSET;
-	ws->nr_active[qr_page_kind(frame)]--;
+	ws->nr_active[qr_page_kind(frame)] -= qr_page_size(frame);
 }
 
 void qr_page_touch(struct quire_workingset *ws, struct quire_frame *frame)
@@ -71,7 +72,7 @@ void qr_page_forget(struct quire_workingset *ws, struct quire_frame *frame)
 
 	QUIRE_ASSERT(frame->nr_entries == 0);
 	if (qr_page_has(frame, QUIRE_PAGE_ACTIVE))
-		ws->nr_active[kind]--;
+		ws->nr_active[kind] -= qr_page_size(frame);
 	if (kind == QR_FILE)
 		ws->nr_file--;
 	frame->slot = 0;

@@ -14,7 +14,9 @@
  * ago than that would not be activated anyway.
  *
  * Invariants.
- *   W1  nr_active of a kind is the number of its MAPPED frames that are ACTIVE.
+ *   W1  nr_active of a kind is the number of its MAPPED frames that are ACTIVE, where a
+ *       large page counts as many as it has;
+ *   W2  nr_pooled is the number of frames that pools have, which no hand looks at.
  *
  * Locking.  The machine's lock.
  */
@@ -32,6 +34,7 @@ struct quire_workingset {
 	uint32_t age;
 	bool has_swap;
 	uint64_t nr_file; /* pages of files that have a store */
+	uint64_t nr_pooled;
 	uint64_t nr_active[QR_KINDS];
 	/* What reclaim of each kind cost lately: pages that were written or came back, and
 	 * pages that were looked at in vain. */
@@ -51,7 +54,7 @@ static inline enum qr_kind qr_page_kind(const struct quire_frame *frame)
 	return qr_page_has(frame, QUIRE_PAGE_FILE) ? QR_FILE : QR_ANON;
 }
 
-/* Pages of a kind in memory. */
+/* Pages of a kind in memory, those of pools not among them. */
 uint64_t qr_workingset_pages(const struct quire_workingset *ws, enum qr_kind kind);
 static inline uint64_t qr_workingset_inactive(const struct quire_workingset *ws,
 					      enum qr_kind kind)

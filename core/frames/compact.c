@@ -7,12 +7,13 @@
  * moves into it; then page after page goes to a frame outside.  Freed together the run's
  * frames merge into one block.  Only the binary system aligns its blocks so that any
  * aligned run can become one. */
+#include "core/frames/compact.h"
 #include "core/base/assert.h"
-#include "core/frames/frames_impl.h"
+#include "core/frames/zone_impl.h"
 
 /* Single pages in use in the run, or UINT32_MAX where something else is. */
 static uint32_t pages_to_move(const struct quire_buddy *buddy, uint32_t first,
-			      uint32_t end)
+			      uint32_t end, qr_may_move_fn *may_move)
 {
 	uint32_t nr = 0;
 
@@ -27,8 +28,7 @@ static uint32_t pages_to_move(const struct quire_buddy *buddy, uint32_t first,
 			continue;
 		}
 		if (frame.use != QUIRE_FRAME_MAPPED || frame.order != 0 ||
-		    atomic_load_explicit(&buddy->frames[n].refs, memory_order_relaxed) !=
-			    0)
+		    !may_move(&buddy->frames[n]))
 			return UINT32_MAX;
 		nr++;
 		n++;
@@ -37,13 +37,14 @@ static uint32_t pages_to_move(const struct quire_buddy *buddy, uint32_t first,
 }
 
 /* The first frame of the run that is cheapest to empty. */
-static uint32_t cheapest_run(const struct quire_buddy *buddy, uint32_t size)
+static uint32_t cheapest_run(const struct quire_buddy *buddy, uint32_t size,
+			     qr_may_move_fn *may_move)
 {
 	uint32_t best = QUIRE_NO_FRAME;
 	uint32_t least = UINT32_MAX;
 
 	for (uint32_t n = 0; n + size <= buddy->nr_frames; n += size) {
-		uint32_t nr = pages_to_move(buddy, n, n + size);
+		uint32_t nr = pages_to_move(buddy, n, n + size, may_move);
 
 		if (nr < least) {
 			least = nr;
@@ -81,8 +82,7 @@ static void give_taken(struct quire_buddy *buddy, uint32_t first, uint32_t end)
 	}
 }
 
-static bool move_page(struct quire_zone *zone, uint32_t n,
-		      bool (*move)(void *ctx, quire_pfn from, quire_pfn to), void *ctx)
+static bool move_page(struct quire_zone *zone, uint32_t n, qr_move_fn *move, void *ctx)
 {
 	struct quire_buddy *buddy = &zone->buddy;
 	struct quire_frame *from = &buddy->frames[n];
@@ -103,8 +103,13 @@ static bool move_page(struct quire_zone *zone, uint32_t n,
 	return true;
 }
 
-bool qr_zone_compact(struct quire_zone *zone, uint32_t order,
-		     bool (*move)(void *ctx, quire_pfn from, quire_pfn to), void *ctx)
+bool qr_frame_has_one_user(const struct quire_frame *frame)
+{
+	return atomic_load_explicit(&frame->refs, memory_order_relaxed) == 0;
+}
+
+bool qr_zone_compact(struct quire_zone *zone, uint32_t order, qr_may_move_fn *may_move,
+		     qr_move_fn *move, void *ctx)
 {
 	struct quire_buddy *buddy = &zone->buddy;
 	uint32_t size = 1u << order;
@@ -116,7 +121,7 @@ bool qr_zone_compact(struct quire_zone *zone, uint32_t order,
 		if (buddy->filled[group] >> order != 0)
 			return true;
 	if (move != NULL && buddy->ops == &qr_buddy_binary)
-		first = cheapest_run(buddy, size);
+		first = cheapest_run(buddy, size, may_move);
 	if (first == QUIRE_NO_FRAME)
 		return false;
 	take_free(buddy, first, first + size);
@@ -124,5 +129,6 @@ bool qr_zone_compact(struct quire_zone *zone, uint32_t order,
 		if (qr_frame_peek(&buddy->frames[n]).use == QUIRE_FRAME_MAPPED)
 			is_done = move_page(zone, n, move, ctx);
 	give_taken(buddy, first, first + size);
+	qr_zone_account(zone);
 	return is_done;
 }

@@ -126,8 +126,4 @@ void qr_frames_poison(struct quire_frames *f, uint32_t first, uint32_t end);
 void qr_frames_misuse(const struct quire_frames *f, quire_pfn pfn, const char *what,
 		      uint64_t caller) __attribute__((noreturn));
 
-/* Makes a free block of that order by moving pages; the lock is held. */
-bool qr_zone_compact(struct quire_zone *zone, uint32_t order,
-		     bool (*move)(void *ctx, quire_pfn from, quire_pfn to), void *ctx);
-
 #endif

@@ -3,6 +3,7 @@
  * zones look like. */
 #include "core/base/assert.h"
 #include "core/base/memory.h"
+#include "core/frames/compact.h"
 #include "core/frames/frames_impl.h"
 
 static const char *const zone_names[QUIRE_ZONES] = {"DMA", "Normal", "HighMem"};
@@ -93,7 +94,7 @@ bool quire_frames_compact(struct quire_frames *f, uint32_t order)
 		if (!z->exists)
 			continue;
 		qr_lock(&z->lock);
-		is_there |= qr_zone_compact(&z->zone, order,
+		is_there |= qr_zone_compact(&z->zone, order, qr_frame_has_one_user,
 					    is_checked ? move_checked : f->config.move,
 					    is_checked ? (void *)f : f->config.ctx);
 		qr_unlock(&z->lock);

@@ -120,6 +120,13 @@ void qr_zone_add(struct quire_zone *zone, uint32_t first, uint32_t end)
 void qr_zone_init(struct quire_zone *zone, const struct quire_port *port,
 		  struct quire_stats *stats, uint32_t nr_meta)
 {
+	qr_zone_init_grouped(zone, port, stats, nr_meta, NULL);
+}
+
+void qr_zone_init_grouped(struct quire_zone *zone, const struct quire_port *port,
+			  struct quire_stats *stats, uint32_t nr_meta,
+			  _Atomic uint8_t *groups)
+{
 	QUIRE_ASSERT(nr_meta >= qr_zone_table_frames(port->nr_frames));
 	QUIRE_ASSERT(nr_meta <= port->nr_frames);
 	qr_zone_open(zone, &(struct quire_zone_config){
@@ -127,7 +134,8 @@ void qr_zone_init(struct quire_zone *zone, const struct quire_port *port,
 				   .frames = (struct quire_frame *)(void *)port->direct,
 				   .nr_frames = port->nr_frames,
 				   .buddy = {.ops = &qr_buddy_binary,
-					     .most = 1u << QUIRE_ORDER_MAX},
+					     .most = 1u << QUIRE_ORDER_MAX,
+					     .groups = groups},
 			   });
 	set_watermarks(zone);
 	zone->stats = stats;

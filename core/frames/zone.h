@@ -55,6 +55,12 @@ uint32_t qr_zone_table_frames(uint32_t nr_frames);
 void qr_zone_init(struct quire_zone *zone, const struct quire_port *port,
 		  struct quire_stats *stats, uint32_t nr_meta);
 
+/* The same with pages that can move (QUIRE_ALLOC_MOVABLE) kept apart from the rest: groups
+ * has a byte for each started QUIRE_GROUP_FRAMES, 1 at the beginning. */
+void qr_zone_init_grouped(struct quire_zone *zone, const struct quire_port *port,
+			  struct quire_stats *stats, uint32_t nr_meta,
+			  _Atomic uint8_t *groups);
+
 /* One of several zones: frames [base, base + nr_frames) of a table that is all zero.  The
  * watermarks are 0. */
 struct quire_zone_config {
@@ -80,6 +86,9 @@ void qr_zone_free(struct quire_zone *zone, quire_pfn pfn);
 bool qr_zone_alloc_block(struct quire_zone *zone, enum quire_frame_use use,
 			 uint32_t order, uint32_t flags, quire_pfn *out);
 void qr_zone_free_block(struct quire_zone *zone, quire_pfn pfn, uint32_t order);
+/* The block of the binary system that is in use becomes as many single frames in use; their
+ * records but for use and order are the caller's to fill. */
+void qr_zone_split_block(struct quire_zone *zone, quire_pfn pfn);
 /* nr neighbouring frames, any number of them, from the middle of larger blocks where need
  * be; the first is a multiple of align frames from the zone's base.  A walk over the
  * zone's blocks. */

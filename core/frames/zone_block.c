@@ -96,6 +96,17 @@ void qr_zone_free_block(struct quire_zone *zone, quire_pfn pfn, uint32_t order)
 	qr_zone_account(zone);
 }
 
+void qr_zone_split_block(struct quire_zone *zone, quire_pfn pfn)
+{
+	struct quire_frame *frames = &zone->frames[pfn.n];
+	uint32_t nr = qr_zone_block_frames(zone, pfn), use = frames->use;
+
+	QUIRE_ASSERT(zone->buddy.ops == &qr_buddy_binary &&
+		     qr_frame_is_handed_out(frames) && use != QUIRE_FRAME_SLAB);
+	for (uint32_t i = 0; i < nr; i++)
+		qr_frame_set_head(&frames[i], qr_head_of(use, 0, 0));
+}
+
 bool qr_zone_alloc_run(struct quire_zone *zone, enum quire_frame_use use, uint32_t nr,
 		       uint32_t align, uint32_t flags, quire_pfn *out)
 {

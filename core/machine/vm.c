@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* vm.c - builds a machine with many spaces in its port's frames.
  *
- * Layout, from frame 0: the frame table, struct quire_vm, the workspace of swapping, the
- * page of zeros, the ghosts of pages that went out; the rest is free.
+ * Layout, from frame 0: the frame table, struct quire_vm, the groups of mobility, the
+ * workspace of swapping, the page of zeros, the ghosts of pages that went out; the rest is
+ * free.
  */
 #include "core/base/memory.h"
 #include "core/reclaim/frame_clock.h"
 #include "core/report/vm_validate.h"
-#include "core/space/mm.h"
+#include "core/space/mm_hugetlb.h"
 
 #define LEAST_WORKING_FRAMES 256u
 #define MAX_AREAS_DEFAULT    65530u
@@ -40,10 +41,15 @@ static uint32_t work_frames(const struct quire_vm_config *config, uint32_t nr_fr
 	       qr_workingset_frames(nr_frames);
 }
 
+static uint32_t group_frames(uint32_t nr_frames)
+{
+	return frames_of((nr_frames >> QUIRE_GROUP_SHIFT) + 1);
+}
+
 static uint32_t meta_frames(const struct quire_vm_config *config, uint32_t nr_frames)
 {
 	return qr_zone_table_frames(nr_frames) + frames_of(sizeof(struct quire_vm)) +
-	       work_frames(config, nr_frames);
+	       group_frames(nr_frames) + work_frames(config, nr_frames);
 }
 
 uint32_t quire_vm_frames_least(const struct quire_vm_config *config)
@@ -134,6 +140,7 @@ static void init_cache(struct quire_vm *vm)
 enum quire_status quire_vm_open(struct quire_vm **out, const struct quire_port *port,
 				const struct quire_vm_config *config)
 {
+	_Atomic uint8_t *groups;
 	uint32_t meta, next;
 	struct quire_vm *vm;
 	bool is_ready;
@@ -153,11 +160,22 @@ enum quire_status quire_vm_open(struct quire_vm **out, const struct quire_port *
 	vm->stats = config->stats;
 	vm->pressure = qr_frames_reclaim;
 	vm->evict = qr_frames_evict;
+	vm->huge.thp = (struct quire_thp){
+		.enabled = vm->config.thp,
+		.defrag = QUIRE_THP_MADVISE,
+		.max_ptes_none = QUIRE_HUGE_PAGES - 1,
+		.max_ptes_swap = QUIRE_HUGE_PAGES / 8,
+		.max_ptes_shared = QUIRE_HUGE_PAGES / 2,
+		.pages_to_scan = 8 * QUIRE_HUGE_PAGES,
+	};
 	qr_lock_init(&vm->turn, port);
 	qr_lock_init(&vm->inner, port);
+	next += frames_of(sizeof(*vm));
+	groups = carve(vm, &next, group_frames(port->nr_frames));
+	memset((void *)groups, 1, (port->nr_frames >> QUIRE_GROUP_SHIFT) + 1);
 	qr_lock(&vm->inner);
-	qr_zone_init(&vm->zone, port, vm->stats, meta);
-	init_work(vm, next + frames_of(sizeof(*vm)));
+	qr_zone_init_grouped(&vm->zone, port, vm->stats, meta, groups);
+	init_work(vm, next);
 	qr_swap_init(&vm->swap, &vm->zone, &vm->inner,
 		     config->swap == QUIRE_SWAP_NONE ? NULL : config->codec,
 		     config->swap == QUIRE_SWAP_FILE);
@@ -213,7 +231,7 @@ static void count_objects(const struct quire_vm *vm, struct quire_vm_figures *ou
 			out->swap_cached = object->nr_resident;
 		else if (object->has_store)
 			out->file += object->nr_resident;
-		else
+		else if (object->huge_marks == 0)
 			out->shared += object->nr_resident;
 	}
 	for (uint32_t n = 0; n < vm->zone.buddy.nr_frames; n++) {
@@ -221,7 +239,7 @@ static void count_objects(const struct quire_vm *vm, struct quire_vm_figures *ou
 
 		out->mapped += frame->use == QUIRE_FRAME_MAPPED &&
 			       qr_page_is(frame, QUIRE_PAGE_OF_OBJECT) &&
-			       frame->nr_entries > 1;
+			       !qr_page_is_pooled(frame) && frame->nr_entries > 1;
 	}
 }
 
@@ -260,6 +278,8 @@ void quire_vm_figures(struct quire_vm *vm, struct quire_vm_figures *out)
 	out->swapped = vm->stats->stored_pages + vm->stats->spilled_pages;
 	count_objects(vm, out);
 	count_files(vm, out);
-	out->anon = vm->stats->frames_mapped - out->shared - out->file - out->swap_cached;
+	out->hugetlb = qr_hugetlb_frames(vm);
+	out->anon = vm->stats->frames_mapped - out->shared - out->file -
+		    out->swap_cached - out->hugetlb;
 	qr_unlock(&vm->turn);
 }

@@ -7,7 +7,9 @@
  *   9   BUSY    somebody works on the page with the lock not held; nobody else may
  *               change the entry but to set WANTED
  *   10  WANTED  somebody met BUSY and must be woken when it ends
- *   7   SWAPPED in an entry that is not present
+ *   7   SWAPPED in an entry that is not present; LARGE in one that is present and not
+ *       of the lowest level: it names a page of 2 MiB or 1 GiB, not a table
+ *   11  MOVING  of a small page: it was writable before its bytes went to another frame
  *   52..54      FREQUENCY: how often the page came back soon after it went out
  *   55..62      present: CREDIT, the rounds that the clock's hand still passes it by;
  *               swapped: STAMP, when it went out
@@ -26,8 +28,10 @@
 #define QUIRE_ENTRY_ACCESSED (1ull << 5)
 #define QUIRE_ENTRY_DIRTY    (1ull << 6)
 #define QUIRE_ENTRY_SWAPPED  (1ull << 7)
+#define QUIRE_ENTRY_LARGE    (1ull << 7)
 #define QUIRE_ENTRY_BUSY     (1ull << 9)
 #define QUIRE_ENTRY_WANTED   (1ull << 10)
+#define QUIRE_ENTRY_MOVING   (1ull << 11)
 #define QUIRE_ENTRY_NX	     (1ull << 63)
 #define QUIRE_ENTRY_NUMBER   (((1ull << 40) - 1) << 12)
 
@@ -53,6 +57,18 @@ static inline bool qr_entry_is_empty(quire_entry e)
 static inline bool qr_entry_is_present(quire_entry e)
 {
 	return (e.bits & QUIRE_ENTRY_PRESENT) != 0;
+}
+
+/* Of an entry above the lowest level: whether it names a table.  LARGE is the sign of the
+ * lowest byte, so one test asks for both bits. */
+static inline bool qr_entry_is_table(quire_entry e)
+{
+	return (int8_t)(e.bits & (QUIRE_ENTRY_PRESENT | QUIRE_ENTRY_LARGE)) > 0;
+}
+
+static inline bool qr_entry_is_large(quire_entry e)
+{
+	return qr_entry_has(e, QUIRE_ENTRY_PRESENT | QUIRE_ENTRY_LARGE);
 }
 
 static inline bool qr_entry_is_swapped(quire_entry e)

@@ -85,7 +85,7 @@ bool qr_tables_leaf(const struct quire_tables *tables, quire_vaddr va,
 	for (uint32_t level = tables->levels - 1; level > 0; level--) {
 		quire_entry e = table_at(tables, table)[level_index(va.a, level)];
 
-		if (!qr_entry_is_present(e))
+		if (!qr_entry_is_table(e))
 			return false;
 		table = qr_entry_pfn(e);
 	}
@@ -93,25 +93,40 @@ bool qr_tables_leaf(const struct quire_tables *tables, quire_vaddr va,
 	return true;
 }
 
-bool qr_tables_make_leaf(struct quire_tables *tables, quire_vaddr va, uint32_t flags,
-			 struct qr_leaf *out)
+/* The table of that level on va's way, made where it is missing. */
+static bool make_table(struct quire_tables *tables, uint64_t va, uint32_t lowest,
+		       uint32_t flags, quire_pfn *out)
 {
 	quire_pfn table = tables->root;
 
-	for (uint32_t level = tables->levels - 1; level > 0; level--) {
-		uint32_t index = level_index(va.a, level);
+	for (uint32_t level = tables->levels - 1; level > lowest; level--) {
+		uint32_t index = level_index(va, level);
 		quire_entry e = table_at(tables, table)[index];
 		quire_pfn next = qr_entry_pfn(e);
 
-		if (!qr_entry_is_present(e)) {
+		if (!qr_entry_is_table(e)) {
+			QUIRE_ASSERT(qr_entry_is_empty(e));
 			if (!alloc_table(tables, flags, &next)) {
-				qr_tables_prune(tables, va);
+				qr_tables_prune(tables, (quire_vaddr){va});
 				return false;
 			}
 			set(tables, table, index, qr_entry_present(next, UPPER_FLAGS));
 		}
 		table = next;
 	}
+	*out = table;
+	return true;
+}
+
+bool qr_tables_make_leaf(struct quire_tables *tables, quire_vaddr va, uint32_t flags,
+			 struct qr_leaf *out)
+{
+	quire_pfn table;
+
+	if (qr_tables_leaf(tables, va, out))
+		return true;
+	if (!make_table(tables, va.a, 0, flags, &table))
+		return false;
 	leaf_fill(tables, table, va.a, out);
 	return true;
 }
@@ -136,7 +151,7 @@ bool qr_tables_next_leaf(const struct quire_tables *tables, struct quire_range r
 		for (; level > 0; level--) {
 			quire_entry e = table_at(tables, table)[level_index(va, level)];
 
-			if (!qr_entry_is_present(e))
+			if (!qr_entry_is_table(e))
 				break;
 			table = qr_entry_pfn(e);
 		}
@@ -161,7 +176,7 @@ void qr_tables_prune(struct quire_tables *tables, quire_vaddr va)
 	for (; level > 0; level--) {
 		quire_entry e = table_at(tables, path[level])[level_index(va.a, level)];
 
-		if (!qr_entry_is_present(e))
+		if (!qr_entry_is_table(e))
 			break;
 		path[level - 1] = qr_entry_pfn(e);
 	}
@@ -173,4 +188,91 @@ void qr_tables_prune(struct quire_tables *tables, quire_vaddr va)
 		qr_zone_free(tables->zone, path[level]);
 		tables->nr_tables--;
 	}
+}
+
+static void large_fill(const struct quire_tables *tables, quire_pfn table, uint64_t va,
+		       uint32_t level, struct qr_large *out)
+{
+	out->entry = table_at(tables, table) + level_index(va, level);
+	out->table = table;
+	out->level = level;
+	out->bytes = 1ull << level_shift(level);
+	out->base = va & ~(out->bytes - 1);
+}
+
+/* The large page at va, or *level is where the way down ends. */
+static bool find_large(const struct quire_tables *tables, uint64_t va, uint32_t *level,
+		       struct qr_large *out)
+{
+	quire_pfn table = tables->root;
+
+	for (*level = tables->levels - 1; *level > 0; --*level) {
+		quire_entry e = table_at(tables, table)[level_index(va, *level)];
+
+		if (qr_entry_is_large(e)) {
+			large_fill(tables, table, va, *level, out);
+			return true;
+		}
+		if (!qr_entry_is_present(e))
+			return false;
+		table = qr_entry_pfn(e);
+	}
+	return false;
+}
+
+bool qr_tables_large(const struct quire_tables *tables, quire_vaddr va,
+		     struct qr_large *out)
+{
+	uint32_t level;
+
+	return find_large(tables, va.a, &level, out);
+}
+
+bool qr_tables_next_large(const struct quire_tables *tables, struct quire_range range,
+			  struct qr_large *out)
+{
+	uint64_t va = range.start.a;
+	uint32_t level;
+
+	while (va < range.end.a) {
+		if (find_large(tables, va, &level, out))
+			return true;
+		va = skip(va, level > 0 ? level : 1);
+	}
+	return false;
+}
+
+bool qr_tables_make_large(struct quire_tables *tables, quire_vaddr va, uint32_t level,
+			  uint32_t flags, struct qr_large *out)
+{
+	quire_pfn table;
+
+	if (!make_table(tables, va.a, level, flags, &table))
+		return false;
+	large_fill(tables, table, va.a, level, out);
+	return true;
+}
+
+void qr_large_set(const struct quire_tables *tables, const struct qr_large *large,
+		  quire_entry entry)
+{
+	set(tables, large->table, level_index(large->base, large->level), entry);
+}
+
+void qr_large_set_table(const struct quire_tables *tables, const struct qr_large *large,
+			quire_pfn table)
+{
+	qr_large_set(tables, large, qr_entry_present(table, UPPER_FLAGS));
+}
+
+bool qr_tables_take_spare(struct quire_tables *tables, uint32_t flags, quire_pfn *out)
+{
+	return alloc_table(tables, flags, out);
+}
+
+void qr_tables_give_spare(struct quire_tables *tables, quire_pfn table)
+{
+	QUIRE_ASSERT(qr_zone_frame(tables->zone, table)->nr_entries == 0);
+	qr_zone_free(tables->zone, table);
+	tables->nr_tables--;
 }

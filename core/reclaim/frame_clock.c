@@ -141,15 +141,19 @@ static bool evict_object(struct quire_vm *vm, quire_pfn pfn)
 	return true;
 }
 
-static bool drop_lazy(struct quire_vm *vm, quire_pfn pfn)
+static uint32_t drop_lazy(struct quire_vm *vm, quire_pfn pfn)
 {
 	struct quire_frame *frame = qr_zone_frame(&vm->zone, pfn);
 	struct replacement with = {{0}};
 
+	if (qr_page_is_large(frame)) {
+		qr_huge_drop(vm, pfn);
+		return QUIRE_HUGE_PAGES;
+	}
 	qr_rmap_walk(vm, pfn, replace, &with);
 	frame->nr_entries = 1;
 	qr_vm_put(vm, pfn);
-	return true;
+	return 1;
 }
 
 /* A page of a store just goes when it is clean, and is written before when it is not:
@@ -181,7 +185,9 @@ static bool evict_file(struct quire_vm *vm, quire_pfn pfn)
 	return true;
 }
 
-static bool evict(struct quire_vm *vm, quire_pfn pfn, const struct look *look)
+/* Returns how many pages went.  A large one that is to be stored is split: the pages behind
+ * its first come under the hand next. */
+static uint32_t evict(struct quire_vm *vm, quire_pfn pfn, const struct look *look)
 {
 	struct quire_frame *frame = qr_zone_frame(&vm->zone, pfn);
 	bool of_object = qr_page_is(frame, QUIRE_PAGE_OF_OBJECT);
@@ -194,7 +200,9 @@ static bool evict(struct quire_vm *vm, quire_pfn pfn, const struct look *look)
 		frame->owner &= ~QUIRE_PAGE_LAZY;
 	}
 	if (vm->config.swap == QUIRE_SWAP_NONE)
-		return false;
+		return 0;
+	if (qr_page_is_large(frame))
+		qr_huge_split(vm, pfn);
 	return of_object ? evict_object(vm, pfn) : evict_anonymous(vm, pfn, look->nr);
 }
 
@@ -253,9 +261,10 @@ static void meet(struct turn *turn, quire_pfn pfn)
 	struct look look = {0};
 
 	if (frame->use != QUIRE_FRAME_MAPPED || hand_of(frame) != turn->kind ||
-	    (is_active && !turn->ages) || qr_page_has(frame, QUIRE_PAGE_CACHED))
+	    (is_active && !turn->ages) || qr_page_is_pooled(frame) ||
+	    qr_page_has(frame, QUIRE_PAGE_CACHED))
 		return;
-	turn->nr_looked++;
+	turn->nr_looked += qr_page_size(frame);
 	qr_rmap_walk(vm, pfn, look_at, &look);
 	if (is_active)
 		age(vm, frame, &look);
@@ -355,7 +364,7 @@ bool qr_frames_evict(struct quire_vm *vm, quire_pfn pfn)
 	struct look look = {0};
 
 	qr_rmap_walk(vm, pfn, look_at, &look);
-	return !look.is_locked && evict(vm, pfn, &look);
+	return !look.is_locked && evict(vm, pfn, &look) > 0;
 }
 
 bool quire_vm_balance(struct quire_vm *vm)

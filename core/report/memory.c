@@ -3,7 +3,7 @@
  * OOM killer. */
 #include "core/base/text.h"
 #include "core/reclaim/oom.h"
-#include "core/space/mm.h"
+#include "core/space/mm_hugetlb.h"
 
 #define KIB_A_PAGE (QUIRE_PAGE_BYTES / 1024)
 
@@ -27,6 +27,33 @@ static uint64_t locked_pages(struct quire_vm *vm)
 		pages += mm->figures.locked;
 	qr_unlock(&vm->turn);
 	return pages;
+}
+
+static void put_number(struct qr_text *text, const char *name, uint64_t n)
+{
+	size_t start = text->length;
+
+	qr_text_put(text, name);
+	qr_text_char(text, ':');
+	qr_text_column(text, start, 16);
+	qr_text_number(text, n, 8);
+	qr_text_char(text, '\n');
+}
+
+/* HugePages_ are those of the default size; Hugetlb is the memory of all pools. */
+static void put_huge(struct qr_text *text, struct quire_vm *vm)
+{
+	struct quire_huge_figures f;
+	const struct quire_hugetlb_figures *pool = &f.hugetlb[QUIRE_HUGE_2M];
+
+	quire_vm_huge_figures(vm, &f);
+	put_meminfo(text, "AnonHugePages", f.anon * QUIRE_HUGE_PAGES);
+	put_number(text, "HugePages_Total", pool->total);
+	put_number(text, "HugePages_Free", pool->free);
+	put_number(text, "HugePages_Rsvd", pool->reserved);
+	put_number(text, "HugePages_Surp", 0);
+	put_meminfo(text, "Hugepagesize", QUIRE_HUGE_PAGES);
+	put_meminfo(text, "Hugetlb", qr_hugetlb_frames(vm));
 }
 
 /* As Linux's si_mem_available(): what could be had without swapping, where the low
@@ -77,6 +104,7 @@ size_t quire_report_meminfo(struct quire_vm *vm, char *at, size_t room)
 	put_meminfo(&text, "PageTables", f.tables);
 	put_meminfo(&text, "CommitLimit", f.commit_limit);
 	put_meminfo(&text, "Committed_AS", f.committed);
+	put_huge(&text, vm);
 	return text.length;
 }
 
@@ -120,6 +148,25 @@ static void put_vmstat(struct qr_text *text, const char *name, uint64_t n)
 	qr_text_char(text, ' ');
 	qr_text_number(text, n, 1);
 	qr_text_char(text, '\n');
+}
+
+static void put_huge_vmstat(struct qr_text *text, struct quire_vm *vm)
+{
+	struct quire_huge_figures f;
+
+	quire_vm_huge_figures(vm, &f);
+	put_vmstat(text, "nr_anon_transparent_hugepages", f.anon);
+	put_vmstat(text, "pgmigrate_success", f.migrate_success);
+	put_vmstat(text, "pgmigrate_fail", f.migrate_fail);
+	put_vmstat(text, "compact_stall", f.compact_stall);
+	put_vmstat(text, "compact_fail", f.compact_fail);
+	put_vmstat(text, "compact_success", f.compact_success);
+	put_vmstat(text, "thp_fault_alloc", f.fault_alloc);
+	put_vmstat(text, "thp_fault_fallback", f.fault_fallback);
+	put_vmstat(text, "thp_collapse_alloc", f.collapse_alloc);
+	put_vmstat(text, "thp_collapse_alloc_failed", f.collapse_alloc_failed);
+	put_vmstat(text, "thp_split_page", f.split_page);
+	put_vmstat(text, "thp_split_pmd", f.split_pmd);
 }
 
 static void put_reclaim(struct qr_text *text, const struct quire_vm_figures *f)
@@ -174,6 +221,7 @@ size_t quire_report_vmstat(struct quire_vm *vm, char *at, size_t room)
 	put_vmstat(&text, "swap_ra", f.swap_ahead);
 	put_vmstat(&text, "swap_ra_hit", f.swap_ahead_hits);
 	put_vmstat(&text, "oom_kill", f.oom_kills);
+	put_huge_vmstat(&text, vm);
 	return text.length;
 }
 

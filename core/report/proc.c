@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* proc.c - what /proc/PID says of one process: maps, smaps, status, pagemap. */
 #include "core/base/text.h"
-#include "core/space/mm.h"
+#include "core/space/mm_hugetlb.h"
 
 #define KIB_A_PAGE (QUIRE_PAGE_BYTES / 1024)
 
@@ -10,7 +10,8 @@
 
 /* Of one area, or of several together; bytes. */
 struct usage {
-	uint64_t size, rss, pss, anon, referenced, swap, locked;
+	uint64_t size, rss, pss, anon, huge, referenced, swap, locked;
+	uint64_t shared_hugetlb, private_hugetlb;
 	uint64_t shared_clean, shared_dirty, private_clean, private_dirty;
 };
 
@@ -20,6 +21,8 @@ static const char *name_of(const struct quire_mm *mm, const struct quire_area *a
 
 	if (file != NULL)
 		return file;
+	if (qr_area_is_hugetlb(a))
+		return "/anon_hugepage (deleted)";
 	if (a->object != 0)
 		return "/dev/zero (deleted)";
 	if (qr_area_is(a, QUIRE_AREA_GROWSDOWN))
@@ -82,7 +85,8 @@ static bool is_dirty(const struct quire_vm *vm, const struct quire_frame *frame)
 			    QUIRE_ENTRY_DIRTY);
 }
 
-static void count_present(struct usage *u, const struct quire_vm *vm, quire_entry e)
+static void count_present(struct usage *u, const struct quire_vm *vm, quire_entry e,
+			  uint64_t bytes)
 {
 	const struct quire_frame *frame = qr_zone_frame(&vm->zone, qr_entry_pfn(e));
 	bool of_object = qr_page_is(frame, QUIRE_PAGE_OF_OBJECT);
@@ -91,20 +95,42 @@ static void count_present(struct usage *u, const struct quire_vm *vm, quire_entr
 
 	if (qr_entry_pfn(e).n == vm->zero.n)
 		return;
-	u->rss += QUIRE_PAGE_BYTES;
-	u->pss += QUIRE_PAGE_BYTES / nr;
+	u->rss += bytes;
+	u->pss += bytes / nr;
 	if (!of_object)
-		u->anon += QUIRE_PAGE_BYTES;
+		u->anon += bytes;
 	if (qr_entry_has(e, QUIRE_ENTRY_ACCESSED))
-		u->referenced += QUIRE_PAGE_BYTES;
+		u->referenced += bytes;
 	if (nr > 1 && dirty)
-		u->shared_dirty += QUIRE_PAGE_BYTES;
+		u->shared_dirty += bytes;
 	else if (nr > 1)
-		u->shared_clean += QUIRE_PAGE_BYTES;
+		u->shared_clean += bytes;
 	else if (dirty)
-		u->private_dirty += QUIRE_PAGE_BYTES;
+		u->private_dirty += bytes;
 	else
-		u->private_clean += QUIRE_PAGE_BYTES;
+		u->private_clean += bytes;
+}
+
+static void add_large(struct usage *u, const struct quire_mm *mm,
+		      const struct quire_area *a)
+{
+	struct quire_range left = {{a->start}, {a->end}};
+	struct qr_large at;
+
+	while (left.start.a < a->end && qr_tables_next_large(&mm->tables, left, &at)) {
+		const struct quire_frame *frame =
+			qr_zone_frame(&mm->vm->zone, qr_entry_pfn(*at.entry));
+
+		left.start.a = at.base + at.bytes;
+		if (!qr_page_is_pooled(frame)) {
+			count_present(u, mm->vm, *at.entry, at.bytes);
+			u->huge += at.bytes;
+		} else if (frame->nr_entries - (a->object != 0 ? 1u : 0u) > 1) {
+			u->shared_hugetlb += at.bytes;
+		} else {
+			u->private_hugetlb += at.bytes;
+		}
+	}
 }
 
 static void add_usage(struct usage *u, const struct quire_mm *mm,
@@ -113,6 +139,7 @@ static void add_usage(struct usage *u, const struct quire_mm *mm,
 	uint64_t before = u->pss;
 
 	u->size += a->end - a->start;
+	add_large(u, mm, a);
 	for (uint64_t va = a->start; va < a->end; va += QUIRE_PAGE_BYTES) {
 		struct qr_leaf leaf;
 		quire_entry e;
@@ -123,7 +150,7 @@ static void add_usage(struct usage *u, const struct quire_mm *mm,
 		}
 		e = leaf.entries[qr_leaf_index((quire_vaddr){va})];
 		if (qr_entry_is_present(e))
-			count_present(u, mm->vm, e);
+			count_present(u, mm->vm, e, QUIRE_PAGE_BYTES);
 		else if (qr_entry_is_swapped(e))
 			u->swap += QUIRE_PAGE_BYTES;
 	}
@@ -152,6 +179,9 @@ static void put_usage(struct qr_text *text, const struct usage *u)
 	put_kib(text, "Private_Dirty", u->private_dirty);
 	put_kib(text, "Referenced", u->referenced);
 	put_kib(text, "Anonymous", u->anon);
+	put_kib(text, "AnonHugePages", u->huge);
+	put_kib(text, "Shared_Hugetlb", u->shared_hugetlb);
+	put_kib(text, "Private_Hugetlb", u->private_hugetlb);
 	put_kib(text, "Swap", u->swap);
 	put_kib(text, "Locked", u->locked);
 }
@@ -166,7 +196,8 @@ static void put_flags(struct qr_text *text, const struct quire_area *a)
 		{QUIRE_AREA_SEQUENTIAL, "sr "}, {QUIRE_AREA_RANDOM, "rr "},
 		{QUIRE_AREA_DONTFORK, "dc "},	{QUIRE_AREA_CHARGED, "ac "},
 		{QUIRE_AREA_NORESERVE, "nr "},	{QUIRE_AREA_WIPEONFORK, "wf "},
-		{QUIRE_AREA_HUGE, "hg "},	{QUIRE_AREA_NOHUGE, "nh "},
+		{QUIRE_AREA_HUGETLB, "ht "},	{QUIRE_AREA_HUGE, "hg "},
+		{QUIRE_AREA_NOHUGE, "nh "},
 	};
 
 	qr_text_put(text, "VmFlags: ");
@@ -196,6 +227,11 @@ size_t quire_report_maps(struct quire_mm *mm, char *at, size_t room)
 	return text.length;
 }
 
+static uint64_t page_bytes(const struct quire_area *a)
+{
+	return qr_area_is_hugetlb(a) ? qr_hugetlb_bytes(a->marks) : QUIRE_PAGE_BYTES;
+}
+
 size_t quire_report_smaps(struct quire_mm *mm, char *at, size_t room)
 {
 	struct qr_text text;
@@ -209,8 +245,8 @@ size_t quire_report_smaps(struct quire_mm *mm, char *at, size_t room)
 		add_usage(&u, mm, a);
 		put_line(&text, mm, a);
 		put_kib(&text, "Size", u.size);
-		put_kib(&text, "KernelPageSize", QUIRE_PAGE_BYTES);
-		put_kib(&text, "MMUPageSize", QUIRE_PAGE_BYTES);
+		put_kib(&text, "KernelPageSize", page_bytes(a));
+		put_kib(&text, "MMUPageSize", page_bytes(a));
 		put_usage(&text, &u);
 		put_flags(&text, a);
 	}
@@ -278,6 +314,7 @@ size_t quire_report_status(struct quire_mm *mm, char *at, size_t room)
 	put_status(&text, "VmStk", f.stack);
 	put_status(&text, "VmPTE", f.tables);
 	put_status(&text, "VmSwap", f.swapped);
+	put_status(&text, "HugetlbPages", f.hugetlb);
 	return text.length;
 }
 
@@ -291,18 +328,24 @@ size_t quire_report_status(struct quire_mm *mm, char *at, size_t room)
 static uint64_t pagemap(struct quire_mm *mm, uint64_t va)
 {
 	const struct quire_frame *frame;
+	struct qr_large large;
 	struct qr_leaf leaf;
-	uint64_t word;
+	uint64_t word, inside = 0;
 	quire_entry e;
 
-	if (!qr_tables_leaf(&mm->tables, (quire_vaddr){va}, &leaf))
+	if (qr_tables_large(&mm->tables, (quire_vaddr){va}, &large)) {
+		e = *large.entry;
+		inside = qr_pages(va - large.base);
+	} else if (qr_tables_leaf(&mm->tables, (quire_vaddr){va}, &leaf)) {
+		e = leaf.entries[qr_leaf_index((quire_vaddr){va})];
+	} else {
 		return 0;
-	e = leaf.entries[qr_leaf_index((quire_vaddr){va})];
+	}
 	if (qr_entry_is_swapped(e))
 		return PAGEMAP_SWAPPED | (uint64_t)qr_entry_number(e) << PAGEMAP_SLOT;
 	if (!qr_entry_is_present(e))
 		return 0;
-	word = PAGEMAP_PRESENT | qr_entry_pfn(e).n;
+	word = PAGEMAP_PRESENT | (qr_entry_pfn(e).n + inside);
 	if (qr_entry_pfn(e).n == mm->vm->zero.n)
 		return word;
 	frame = qr_zone_frame(&mm->vm->zone, qr_entry_pfn(e));

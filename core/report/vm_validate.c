@@ -7,8 +7,11 @@
  */
 #include "core/report/vm_validate.h"
 
+#include "core/space/mm_hugetlb.h"
+
 struct walk {
 	struct quire_vm *vm;
+	uint64_t promised[QUIRE_HUGE_SIZES], nr_pooled[QUIRE_HUGE_SIZES];
 	struct quire_mm *mm;
 	const char *wrong;
 	struct quire_mm_figures sum;
@@ -121,6 +124,81 @@ static void see_leaf(struct walk *walk, const struct qr_leaf *leaf)
 	blame(walk, nr > 0, "T2 no empty table");
 }
 
+static void see_large(struct walk *walk, const struct qr_large *at)
+{
+	const struct quire_area *area = qr_mm_area(walk->mm, at->base);
+	const struct quire_frame *frame =
+		qr_zone_frame(&walk->vm->zone, qr_entry_pfn(*at->entry));
+	bool pooled = qr_page_is_pooled(frame);
+
+	blame(walk,
+	      area != NULL && at->base + at->bytes <= area->end &&
+		      qr_area_is_hugetlb(area) == pooled,
+	      "H1 a large page lies in an area of its kind");
+	blame(walk,
+	      frame->order != 0 &&
+		      qr_page_has(frame, QUIRE_PAGE_POOLED_1G) == (at->level == 2) &&
+		      (qr_entry_number(*at->entry) & (qr_pages(at->bytes) - 1)) == 0,
+	      "H1 a large entry names a block of its size");
+	if (walk->wrong != NULL)
+		return;
+	see_present(walk, area, qr_entry_without(*at->entry, QUIRE_ENTRY_LARGE),
+		    at->base);
+	/* That counted one page. */
+	if (pooled) {
+		walk->sum.rss_shared -= area->object != 0;
+		walk->sum.rss_anon -= area->object == 0;
+		walk->sum.hugetlb += qr_pages(at->bytes);
+		if (area->object == 0 && qr_area_is(area, QUIRE_AREA_PROMISED))
+			walk->promised[qr_hugetlb_size(area->marks)]--;
+	} else {
+		walk->sum.rss_anon += QUIRE_HUGE_PAGES - 1;
+		walk->sum.huge++;
+	}
+}
+
+static bool is_empty_table(const struct quire_vm *vm, quire_pfn table)
+{
+	const struct quire_frame *frame = qr_zone_frame(&vm->zone, table);
+	const quire_entry *entries = qr_zone_address(&vm->zone, table);
+
+	for (uint32_t i = 0; i < QUIRE_TABLE_ENTRIES; i++)
+		if (!qr_entry_is_empty(entries[i]))
+			return false;
+	return frame->use == QUIRE_FRAME_TABLE && frame->nr_entries == 0;
+}
+
+static void see_deposit(struct walk *walk)
+{
+	const struct quire_mm *mm = walk->mm;
+	uint32_t table = mm->deposit, nr = 0;
+
+	for (; table != 0 && nr <= mm->nr_huge && walk->wrong == NULL; nr++) {
+		blame(walk, is_empty_table(walk->vm, (quire_pfn){table}),
+		      "H2 a deposited table is empty");
+		table = qr_zone_frame(&walk->vm->zone, (quire_pfn){table})->slot;
+	}
+	blame(walk, nr == mm->nr_huge, "H2 a table for each huge page");
+}
+
+static void see_large_pages(struct walk *walk)
+{
+	struct quire_mm *mm = walk->mm;
+	struct quire_range left = {{0}, mm->config.window.end};
+	uint32_t nr = 0;
+	struct qr_large at;
+
+	while (walk->wrong == NULL && left.start.a < left.end.a &&
+	       qr_tables_next_large(&mm->tables, left, &at)) {
+		see_large(walk, &at);
+		left.start.a = at.base + at.bytes;
+		nr++;
+	}
+	blame(walk, nr == mm->nr_large && walk->sum.huge == mm->nr_huge,
+	      "H1 large pages counted");
+	see_deposit(walk);
+}
+
 static void see_areas(struct walk *walk)
 {
 	struct quire_mm *mm = walk->mm;
@@ -133,6 +211,9 @@ static void see_areas(struct walk *walk)
 		qr_mm_account(&sizes, a->prot, a->marks, (int64_t)pages);
 		if (qr_area_is(a, QUIRE_AREA_CHARGED))
 			walk->charged += pages;
+		if (a->object == 0 && qr_area_is(a, QUIRE_AREA_PROMISED))
+			walk->promised[qr_hugetlb_size(a->marks)] +=
+				(a->end - a->start) / qr_hugetlb_bytes(a->marks);
 	}
 	blame(walk,
 	      sizes.figures.total == mm->figures.total &&
@@ -159,8 +240,10 @@ static void see_space(struct walk *walk, struct quire_mm *mm)
 		left.start.a = leaf.base + QUIRE_LEAF_BYTES;
 	}
 	see_areas(walk);
+	see_large_pages(walk);
 	blame(walk,
-	      walk->sum.rss_anon == mm->figures.rss_anon &&
+	      walk->sum.hugetlb == mm->figures.hugetlb &&
+		      walk->sum.rss_anon == mm->figures.rss_anon &&
 		      walk->sum.rss_shared == mm->figures.rss_shared &&
 		      walk->sum.rss_file == mm->figures.rss_file &&
 		      walk->sum.swapped == mm->figures.swapped,
@@ -226,6 +309,11 @@ static void see_object(struct walk *walk, uint32_t number)
 		walk->charged += object->nr_pages;
 	if (object->charges_pages)
 		walk->charged += sum.nr_resident + sum.nr_swapped;
+	if ((object->huge_marks & QUIRE_AREA_PROMISED) != 0)
+		walk->promised[qr_hugetlb_size(object->huge_marks)] +=
+			(object->nr_pages << QUIRE_PAGE_SHIFT) /
+				qr_hugetlb_bytes(object->huge_marks) -
+			sum.nr_resident;
 }
 
 static bool count_one(void *ctx, struct quire_mm *mm, const struct quire_area *area,
@@ -241,10 +329,40 @@ static bool count_one(void *ctx, struct quire_mm *mm, const struct quire_area *a
 	return true;
 }
 
+static void see_pooled(struct walk *walk, const struct quire_frame *frame)
+{
+	enum quire_huge_size size =
+		qr_page_has(frame, QUIRE_PAGE_POOLED_1G) ? QUIRE_HUGE_1G : QUIRE_HUGE_2M;
+
+	if (!qr_page_has(frame, QUIRE_PAGE_PART))
+		walk->nr_pooled[size]++;
+}
+
+static void see_pools(struct walk *walk)
+{
+	for (uint32_t size = 0; size < QUIRE_HUGE_SIZES; size++) {
+		const struct qr_pool_of_pages *pool = &walk->vm->huge.pools[size];
+		uint64_t nr = 0;
+
+		for (uint32_t n = pool->first; n != 0 && nr <= pool->nr_free; nr++) {
+			const struct quire_frame *frame = &walk->vm->zone.frames[n];
+
+			blame(walk, qr_page_is_pooled(frame) && frame->nr_entries == 0,
+			      "H4 a free page of a pool");
+			n = (uint32_t)frame->owner;
+		}
+		blame(walk, nr == pool->nr_free, "H4 free pages of a pool counted");
+		blame(walk, walk->nr_pooled[size] == pool->total,
+		      "H4 pages of a pool counted");
+		blame(walk, walk->promised[size] == pool->reserved, "H4 promises add up");
+		blame(walk, pool->reserved <= pool->nr_free, "H4 promises can be kept");
+	}
+}
+
 static void see_frames(struct walk *walk)
 {
 	struct quire_vm *vm = walk->vm;
-	uint64_t nr_counted = 0, nr_active[QR_KINDS] = {0, 0};
+	uint64_t nr_counted = 0, nr_active[QR_KINDS] = {0, 0}, nr_huge = 0;
 
 	for (uint32_t n = 0; n < vm->zone.buddy.nr_frames && walk->wrong == NULL; n++) {
 		const struct quire_frame *frame = &vm->zone.frames[n];
@@ -252,12 +370,22 @@ static void see_frames(struct walk *walk)
 
 		if (frame->use != QUIRE_FRAME_MAPPED)
 			continue;
+		nr_huge += qr_page_is_large(frame) && !qr_page_is_pooled(frame);
+		if (qr_page_is_pooled(frame)) {
+			see_pooled(walk, frame);
+			if (frame->nr_entries == 0)
+				continue;
+		}
 		qr_rmap_walk(vm, (quire_pfn){n}, count_one, &nr);
 		nr += qr_page_is(frame, QUIRE_PAGE_OF_OBJECT);
 		blame(walk, nr == frame->nr_entries, "R2 a frame's entries found");
 		nr_counted += frame->nr_entries;
-		nr_active[qr_page_kind(frame)] += qr_page_has(frame, QUIRE_PAGE_ACTIVE);
+		if (qr_page_has(frame, QUIRE_PAGE_ACTIVE))
+			nr_active[qr_page_kind(frame)] += qr_page_size(frame);
 	}
+	blame(walk, qr_hugetlb_frames(vm) == vm->cache.workingset.nr_pooled,
+	      "W2 frames of pools counted");
+	blame(walk, nr_huge == vm->huge.figures.anon, "H3 huge pages counted");
 	blame(walk,
 	      nr_active[QR_ANON] == vm->cache.workingset.nr_active[QR_ANON] &&
 		      nr_active[QR_FILE] == vm->cache.workingset.nr_active[QR_FILE],
@@ -276,6 +404,7 @@ const char *qr_report_vm_validate(struct quire_vm *vm)
 	     n = qr_pool_next(&vm->objects, n))
 		see_object(&walk, n);
 	see_frames(&walk);
+	see_pools(&walk);
 	blame(&walk, qr_page_cache_validate(&vm->cache) == NULL,
 	      qr_page_cache_validate(&vm->cache));
 	blame(&walk, qr_swap_cache_validate(vm) == NULL, qr_swap_cache_validate(vm));

@@ -38,9 +38,12 @@
 #define QUIRE_AREA_WIPEONFORK 0x400u /* a child gets it empty */
 #define QUIRE_AREA_HUGE	      0x800u /* huge pages are welcome */
 #define QUIRE_AREA_NOHUGE     0x1000u
-#define QUIRE_AREA_ONFAULT    0x2000u  /* LOCKED, but not brought in */
-#define QUIRE_AREA_HUGETLB    0x4000u  /* pages of 2 MiB from the pool */
-#define QUIRE_AREA_READONLY   0x10000u /* a shared file that is only read */
+#define QUIRE_AREA_ONFAULT    0x2000u	 /* LOCKED, but not brought in */
+#define QUIRE_AREA_HUGETLB    0x4000u	 /* pages of 2 MiB from the pool */
+#define QUIRE_AREA_READONLY   0x10000u	 /* a shared file that is only read */
+#define QUIRE_AREA_HUGE_1G    0x1000000u /* HUGETLB with pages of 1 GiB */
+#define QUIRE_AREA_PROMISED   0x2000000u /* each page not there is reserved in the pool */
+#define QUIRE_AREA_BEREFT     0x4000000u /* a page was taken away: bus error */
 /* Not a property: it came by fork and has pages in common with the parent's. */
 #define QUIRE_AREA_FORKED 0x80000000u
 

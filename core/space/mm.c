@@ -280,5 +280,6 @@ void quire_mm_figures(struct quire_mm *mm, struct quire_mm_figures *out)
 	*out = mm->figures;
 	out->tables = mm->tables.nr_tables;
 	out->areas = qr_mm_nr_areas(mm);
+	out->huge = (uint64_t)mm->nr_huge * QUIRE_HUGE_PAGES;
 	qr_mm_leave(mm);
 }

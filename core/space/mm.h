@@ -29,6 +29,7 @@
 #include "core/base/lock.h"
 #include "core/files/cache.h"
 #include "core/space/area_tree.h"
+#include "core/space/mm_huge.h"
 #include "core/space/space.h"
 #include "core/space/swap_cache.h"
 #include "quire/vm.h"
@@ -54,6 +55,7 @@ struct quire_vm {
 	uint32_t hands[QR_KINDS]; /* the frames that reclaim looks at next */
 	bool is_daemon;		  /* it is the page-out daemon that reclaims */
 	struct quire_vm_figures figures;
+	struct qr_huge huge;
 	/* The upcall for frames: true when it is worth trying again. */
 	bool (*pressure)(struct quire_vm *vm);
 	/* The upcall for one page that somebody wants out: whether it went. */
@@ -70,6 +72,9 @@ struct quire_mm {
 	uint32_t
 		parent; /* the asid of the space that forked it, 0: none, or it is gone */
 	bool has_moved; /* an area may have pages that first came elsewhere */
+	/* Large pages; of these the transparent ones; the first of their spare tables,
+	 * linked by slot, 0: none. */
+	uint32_t nr_large, nr_huge, deposit;
 	uint32_t marks_next; /* of areas to come: mlockall */
 	quire_vaddr brk;     /* the break; it starts at config.brk */
 	struct quire_mm_figures figures;
@@ -153,6 +158,21 @@ void qr_mm_account(struct quire_mm *mm, uint32_t prot, uint32_t marks, int64_t p
 /* As Linux's get_unmapped_area. */
 enum quire_status qr_mm_place(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
 			      bool fixed, uint64_t *out);
+/* The same, not fixed, at a multiple of align; hint is one, or 0. */
+enum quire_status qr_mm_place_aligned(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
+				      uint64_t align, uint64_t *out);
+/* The same, at a multiple of 2 MiB where there is room. */
+enum quire_status qr_mm_place_huge(struct quire_mm *mm, uint64_t bytes, uint64_t *out);
+/* The same as Linux does it, for private anonymous areas: at such a multiple where the
+ * length is one and nothing is said of where. */
+static inline enum quire_status qr_mm_place_near(struct quire_mm *mm, uint64_t hint,
+						 uint64_t bytes, bool is_anon,
+						 uint64_t *out)
+{
+	if (is_anon && hint == 0 && (bytes & (QUIRE_HUGE_BYTES - 1)) == 0)
+		return qr_mm_place_huge(mm, bytes, out);
+	return qr_mm_place(mm, hint, bytes, false, out);
+}
 /* Where an area's addresses begin, the gap below a stack included. */
 uint64_t qr_area_gap_start(const struct quire_mm *mm, const struct quire_area *area);
 
@@ -186,6 +206,11 @@ void qr_mm_flush(struct quire_mm *mm, uint64_t start, uint64_t end);
 void qr_mm_count(struct quire_mm *mm, quire_entry e, uint64_t by);
 /* Sets the entry of va, and accounts for the old one and the new. */
 void qr_mm_set(struct quire_mm *mm, struct qr_leaf *leaf, uint64_t va, quire_entry e);
+/* So many pages more (or, negative, fewer) are in memory. */
+void qr_mm_count_rss(struct quire_mm *mm, int64_t pages);
+/* Whether entries for the page may be writable. */
+bool qr_mm_may_write(const struct quire_vm *vm, const struct quire_area *area,
+		     quire_entry e);
 /* The flags of entries in such an area, as far as protection decides them. */
 uint64_t qr_area_flags(const struct quire_area *area);
 /* Protections of the present entries of [start, end) as the area has them now. */
@@ -264,7 +289,8 @@ bool qr_mm_waits(struct quire_vm *vm, const struct quire_area *area, uint64_t va
 
 /* ---- mm_rmap.c */
 
-/* Calls visit for every entry that names the frame, until it says false. */
+/* Calls visit for every entry that names the frame, until it says false.  For a large page
+ * leaf is the one entry alone, at index 0, and its base the page's address. */
 typedef bool qr_rmap_visit_fn(void *ctx, struct quire_mm *mm,
 			      const struct quire_area *area, const struct qr_leaf *leaf,
 			      uint32_t index);

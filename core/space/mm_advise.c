@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* mm_advise.c - madvise: area after area; a hole is passed over, and told at the end. */
-#include "core/space/mm.h"
+#include "core/space/mm_hugetlb.h"
 
 #define IN_PAGE ((uint64_t)QUIRE_PAGE_BYTES - 1)
 
@@ -22,6 +22,8 @@ static enum quire_status mark(const struct advice *a, uint32_t clear, uint32_t s
 		return QUIRE_OK;
 	if (!qr_mm_reserve(a->mm, 3))
 		return QUIRE_NO_MEMORY;
+	if (!qr_hugetlb_may_cut(a->mm, a->area, a->start, a->end))
+		return QUIRE_INVALID;
 	qr_mm_modify(a->mm, a->area, a->start, a->end, a->area->prot, marks);
 	return QUIRE_OK;
 }
@@ -48,6 +50,7 @@ static enum quire_status drop_lazily(const struct advice *a)
 
 	if (a->area->object != 0 || qr_area_is(a->area, QUIRE_AREA_LOCKED))
 		return QUIRE_INVALID;
+	qr_large_free_lazily(a->mm, a->start, a->end);
 	for (uint64_t va = a->start; va < a->end; va += QUIRE_PAGE_BYTES) {
 		uint32_t i = qr_leaf_index((quire_vaddr){va});
 		struct qr_leaf leaf;
@@ -80,10 +83,15 @@ static enum quire_status punch(const struct advice *a)
 	uint64_t first = a->area->offset + qr_pages(a->start - a->area->start);
 	uint64_t last = first + qr_pages(a->end - a->start);
 
-	if (qr_area_is(a->area, QUIRE_AREA_LOCKED) || a->area->object == 0)
+	if (qr_area_is(a->area, QUIRE_AREA_LOCKED) ||
+	    (a->area->object == 0 && !qr_area_is_hugetlb(a->area)))
 		return QUIRE_INVALID;
 	if (qr_is_private(a->area) || qr_area_is(a->area, QUIRE_AREA_READONLY))
 		return QUIRE_REFUSED;
+	if (qr_area_is_hugetlb(a->area)) {
+		qr_hugetlb_punch(vm, a->area, a->start, a->end);
+		return QUIRE_OK;
+	}
 	return qr_object_punch(vm, a->area->object, first, last);
 }
 
@@ -106,6 +114,7 @@ static enum quire_status make_old(const struct advice *a)
 
 	if (qr_area_is(a->area, QUIRE_AREA_LOCKED))
 		return QUIRE_INVALID;
+	qr_large_age(a->mm, a->start, a->end);
 	while (range.start.a < a->end &&
 	       qr_tables_next_leaf(&a->mm->tables, range, &leaf)) {
 		for (uint32_t i = 0; i < QUIRE_TABLE_ENTRIES; i++) {
@@ -156,8 +165,11 @@ static enum quire_status populate(const struct advice *a)
 	return status == QUIRE_PAST_END ? QUIRE_FAULT : status;
 }
 
-static enum quire_status advise_area(const struct advice *a)
+static enum quire_status advise_area(struct advice *a)
 {
+	if (qr_area_is_hugetlb(a->area) &&
+	    !qr_hugetlb_may_advise(a->area, a->kind, a->start, &a->end))
+		return QUIRE_INVALID;
 	switch (a->kind) {
 	case QUIRE_MM_NORMAL:
 		return mark(a, READING, 0);
@@ -190,6 +202,8 @@ static enum quire_status advise_area(const struct advice *a)
 	case QUIRE_MM_POPULATE_READ:
 	case QUIRE_MM_POPULATE_WRITE:
 		return populate(a);
+	case QUIRE_MM_COLLAPSE:
+		return qr_huge_collapse(a->mm, a->area, a->start, a->end);
 	case QUIRE_MM_WILLNEED:
 		qr_mm_will_need(a->mm, a->area, a->start, a->end);
 		return QUIRE_OK;
@@ -246,9 +260,12 @@ enum quire_status quire_mm_advise(struct quire_mm *mm, uint64_t start, uint64_t 
 static bool is_resident(struct quire_mm *mm, const struct quire_area *area, uint64_t va)
 {
 	const struct quire_object *object;
+	struct qr_large large;
 	struct qr_leaf leaf;
 	quire_entry e;
 
+	if (qr_tables_large(&mm->tables, (quire_vaddr){va}, &large))
+		return true;
 	if (qr_tables_leaf(&mm->tables, (quire_vaddr){va}, &leaf)) {
 		e = leaf.entries[qr_leaf_index((quire_vaddr){va})];
 		if (!qr_entry_is_empty(e))

@@ -6,7 +6,7 @@
  * has none yet, or both have the same.  What came by fork keeps its own.
  */
 #include "core/base/assert.h"
-#include "core/space/mm.h"
+#include "core/space/mm_hugetlb.h"
 
 struct quire_area *qr_mm_area(struct quire_mm *mm, uint64_t va)
 {
@@ -60,6 +60,7 @@ static bool histories_agree(const struct quire_area *area, const struct qr_propo
 static bool joins_before(const struct quire_area *before, const struct qr_proposal *p)
 {
 	return before != NULL && before->end == p->start && are_alike(before, p) &&
+	       !qr_area_is_hugetlb(before) &&
 	       before->offset + area_pages(before) == p->offset &&
 	       histories_agree(before, p);
 }
@@ -67,6 +68,7 @@ static bool joins_before(const struct quire_area *before, const struct qr_propos
 static bool joins_behind(const struct quire_area *behind, const struct qr_proposal *p)
 {
 	return behind != NULL && behind->start == p->end && are_alike(behind, p) &&
+	       !qr_area_is_hugetlb(behind) &&
 	       p->offset + qr_pages(p->end - p->start) == behind->offset &&
 	       histories_agree(behind, p);
 }
@@ -177,6 +179,7 @@ struct quire_area *qr_mm_split(struct quire_mm *mm, struct quire_area *area, uin
 	};
 
 	QUIRE_ASSERT(va > area->start && va < area->end);
+	qr_huge_cut(mm, va);
 	area->end = va;
 	return qr_mm_copy_in(mm, &upper);
 }
@@ -187,6 +190,8 @@ static struct quire_area *join_before(struct quire_mm *mm, struct quire_area *be
 {
 	bool whole = end == middle->end;
 
+	if (!whole)
+		qr_huge_cut(mm, end);
 	inherit_from(before, middle);
 	if (whole)
 		qr_mm_forget(mm, middle);
@@ -199,6 +204,8 @@ static struct quire_area *join_before(struct quire_mm *mm, struct quire_area *be
 static struct quire_area *join_behind(struct quire_mm *mm, struct quire_area *behind,
 				      struct quire_area *middle, uint64_t start)
 {
+	if (start != middle->start)
+		qr_huge_cut(mm, start);
 	inherit_from(behind, middle);
 	if (start == middle->start)
 		qr_mm_forget(mm, middle);

@@ -3,9 +3,10 @@
  *
  * Committed_AS counts the pages of private writable areas and of shared memory, touched
  * or not; of files in memory, and of shared memory with NORESERVE, the pages that are there.
- *  CommitLimit = RAM * ratio / 100 + swap.  (Linux, vm.overcommit_memory.)
+ * CommitLimit = (RAM - pools of large pages) * ratio / 100 + swap.
+ * (Linux, vm.overcommit_memory.)
  */
-#include "core/space/mm.h"
+#include "core/space/mm_hugetlb.h"
 
 #define RATIO_DEFAULT 50u
 
@@ -15,7 +16,8 @@ uint64_t qr_vm_commit_limit(const struct quire_vm *vm)
 
 	if (ratio == 0)
 		ratio = RATIO_DEFAULT;
-	return vm->zone.buddy.nr_frames * ratio / 100 + qr_pages(vm->config.swap_bytes);
+	return (vm->zone.buddy.nr_frames - qr_hugetlb_frames(vm)) * ratio / 100 +
+	       qr_pages(vm->config.swap_bytes);
 }
 
 bool qr_vm_may_charge(const struct quire_vm *vm, int64_t pages)

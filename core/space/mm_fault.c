@@ -9,7 +9,7 @@
  */
 #include "core/base/assert.h"
 #include "core/base/memory.h"
-#include "core/space/mm.h"
+#include "core/space/mm_hugetlb.h"
 
 /* Pages of an object that a read maps around its own where they are in memory: an aligned
  * window, as Linux's fault_around_bytes of 64 KiB. */
@@ -260,10 +260,24 @@ static enum quire_status allow_write(struct fault *f)
 	return QUIRE_OK;
 }
 
+/* Where neither can be, that takes one look. */
+static bool may_be_huge(const struct fault *f)
+{
+	return f->vm->huge.thp.enabled != QUIRE_THP_NEVER || f->mm->nr_large != 0 ||
+	       qr_area_is_hugetlb(f->area);
+}
+
 static enum quire_status resolve(struct fault *f)
 {
 	enum quire_status status;
 
+	if (may_be_huge(f)) {
+		if (qr_area_is_hugetlb(f->area))
+			return qr_hugetlb_fault(f->mm, f->area, f->va, f->write,
+						&f->kind);
+		if (qr_huge_fault(f->mm, f->area, f->va, f->write, &f->kind))
+			return QUIRE_OK;
+	}
 	if (!qr_mm_leaf(f->mm, f->va, &f->leaf))
 		return QUIRE_NO_MEMORY;
 	f->entry = f->leaf.entries[qr_leaf_index((quire_vaddr){f->va})];
@@ -381,12 +395,16 @@ enum quire_status quire_mm_fault(struct quire_mm *mm, uint64_t address, uint32_t
 /* Whether an access of that kind would find the page as it is. */
 static bool is_there(struct quire_mm *mm, uint64_t va, bool write)
 {
+	struct qr_large large;
 	struct qr_leaf leaf;
 	quire_entry e;
 
-	if (!qr_tables_leaf(&mm->tables, (quire_vaddr){va}, &leaf))
+	if (mm->nr_large != 0 && qr_tables_large(&mm->tables, (quire_vaddr){va}, &large))
+		e = *large.entry;
+	else if (qr_tables_leaf(&mm->tables, (quire_vaddr){va}, &leaf))
+		e = leaf.entries[qr_leaf_index((quire_vaddr){va})];
+	else
 		return false;
-	e = leaf.entries[qr_leaf_index((quire_vaddr){va})];
 	return qr_entry_is_present(e) &&
 	       (!write || qr_entry_has(e, QUIRE_ENTRY_WRITABLE));
 }

@@ -43,7 +43,8 @@ static uint32_t copy_leaf(struct quire_mm *parent, struct quire_mm *child,
 	for (i = first; i < last; i++) {
 		quire_entry e = from->entries[i];
 
-		if (qr_entry_is_empty(e))
+		/* What the child has already came with a huge page that was split. */
+		if (qr_entry_is_empty(e) || !qr_entry_is_empty(to.entries[i]))
 			continue;
 		if (!share_entry(parent, &e))
 			break;
@@ -99,6 +100,8 @@ static bool copy_area(struct quire_mm *parent, struct quire_mm *child,
 	};
 	bool done;
 
+	if (area->object == 0)
+		p.marks &= ~QUIRE_AREA_PROMISED;
 	/* Its own history goes on from its parent's, and is nobody else's. */
 	if (area->anon != 0 && !wipe) {
 		p.anon = ++child->vm->next_anon;
@@ -112,7 +115,9 @@ static bool copy_area(struct quire_mm *parent, struct quire_mm *child,
 	qr_mm_copy_in(child, &p);
 	if (area->anon == 0 || wipe)
 		return true;
-	done = copy_pages(parent, child, area);
+	/* Large ones first: one that is split meanwhile is split in both. */
+	done = (parent->nr_large == 0 || qr_large_copy(parent, child, area)) &&
+	       copy_pages(parent, child, area);
 	qr_mm_flush(parent, area->start, area->end);
 	return done;
 }

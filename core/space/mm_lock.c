@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* mm_lock.c - mlock and its kin: areas marked, one after another, then brought in. */
-#include "core/space/mm.h"
+#include "core/space/mm_hugetlb.h"
 
 #define IN_PAGE ((uint64_t)QUIRE_PAGE_BYTES - 1)
 
@@ -13,7 +13,8 @@ static bool lock_part(struct quire_mm *mm, struct quire_area *area, uint64_t sta
 	uint32_t marks = (area->marks & ~LOCKS) | locks;
 	int64_t pages = (int64_t)qr_pages(end - start);
 
-	if (marks == area->marks)
+	/* Pages of a pool do not go out. */
+	if (marks == area->marks || qr_area_is_hugetlb(area))
 		return true;
 	if (!qr_mm_reserve(mm, 3))
 		return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* mm_map.c - mmap and munmap: checked as Linux checks, in its order, then done. */
 #include "core/base/assert.h"
-#include "core/space/mm.h"
+#include "core/space/mm_hugetlb.h"
 
 static uint64_t page_round(uint64_t bytes)
 {
@@ -50,6 +50,8 @@ static void remove_area(struct quire_mm *mm, struct quire_area *a)
 {
 	uint64_t pages = qr_pages(a->end - a->start);
 
+	if (qr_area_is_hugetlb(a))
+		qr_hugetlb_release(mm, a);
 	qr_mm_zap(mm, a->start, a->end);
 	qr_mm_account(mm, a->prot, a->marks, -(int64_t)pages);
 	if (qr_area_is(a, QUIRE_AREA_CHARGED))
@@ -74,6 +76,8 @@ enum quire_status qr_mm_unmap_range(struct quire_mm *mm, uint64_t start, uint64_
 	if ((a->start < start || (a->end != end && is_inside(mm, end))) &&
 	    (!may_cut(mm, start, end) || !qr_mm_reserve(mm, 2)))
 		return QUIRE_NO_MEMORY;
+	if (!qr_hugetlb_may_cut(mm, a, start, end))
+		return QUIRE_INVALID;
 	if (a->start < start)
 		a = qr_mm_split(mm, a, start);
 	while (a != NULL && a->start < end) {
@@ -114,6 +118,10 @@ static uint32_t marks_of(const struct quire_mm *mm, uint32_t flags)
 	if ((flags & QUIRE_MM_NORESERVE) != 0 &&
 	    mm->vm->config.overcommit != QUIRE_OVERCOMMIT_NEVER)
 		marks |= QUIRE_AREA_NORESERVE;
+	if ((flags & QUIRE_MM_HUGETLB) != 0)
+		marks |= QUIRE_AREA_HUGETLB;
+	if ((flags & QUIRE_MM_HUGE_1G) != 0)
+		marks |= QUIRE_AREA_HUGE_1G;
 	return marks;
 }
 
@@ -137,7 +145,7 @@ static enum quire_status check(struct quire_mm *mm, struct qr_proposal *p, uint3
 	if ((flags & QUIRE_MM_SHARED) != 0 && (p->prot & QUIRE_WRITE) != 0 &&
 	    (p->marks & QUIRE_AREA_READONLY) != 0)
 		return QUIRE_REFUSED;
-	if (((flags & QUIRE_MM_SHARED) != 0 || p->is_file) &&
+	if (((flags & (QUIRE_MM_SHARED | QUIRE_MM_HUGETLB)) != 0 || p->is_file) &&
 	    (flags & QUIRE_MM_GROWSDOWN) != 0)
 		return QUIRE_INVALID;
 	return QUIRE_OK;
@@ -181,7 +189,8 @@ static void drop_object(struct quire_vm *vm, const struct qr_proposal *p)
 static bool is_charged(const struct qr_proposal *p)
 {
 	return (p->prot & QUIRE_WRITE) != 0 &&
-	       (p->marks & (QUIRE_AREA_SHARED | QUIRE_AREA_NORESERVE)) == 0;
+	       (p->marks &
+		(QUIRE_AREA_SHARED | QUIRE_AREA_NORESERVE | QUIRE_AREA_HUGETLB)) == 0;
 }
 
 static enum quire_status replace(struct quire_mm *mm, struct qr_proposal *p)
@@ -200,31 +209,73 @@ static enum quire_status replace(struct quire_mm *mm, struct qr_proposal *p)
 		p->marks |= QUIRE_AREA_CHARGED;
 	}
 	if ((p->marks & QUIRE_AREA_SHARED) != 0 && !p->is_file) {
-		status = make_object(mm->vm, p);
+		status = (p->marks & QUIRE_AREA_HUGETLB) != 0
+				 ? qr_hugetlb_make_object(mm->vm, p)
+				 : make_object(mm->vm, p);
 		if (status != QUIRE_OK)
 			return status;
 	}
+	if ((p->marks & QUIRE_AREA_HUGETLB) != 0)
+		qr_hugetlb_begin(mm->vm, p->marks);
 	/* Two records for cutting, one for the new area. */
 	status = QUIRE_NO_MEMORY;
 	if (qr_mm_reserve(mm, 3))
 		status = p->is_free ? QUIRE_OK : qr_mm_unmap_range(mm, p->start, p->end);
+	/* As on Linux what was there has gone when the pool refuses. */
+	if (status == QUIRE_OK && (p->marks & QUIRE_AREA_HUGETLB) != 0)
+		status = qr_hugetlb_promise(mm->vm, p);
 	if (status != QUIRE_OK && p->object != 0)
 		drop_object(mm->vm, p);
 	return status;
 }
 
+#define FIXED (QUIRE_MM_FIXED | QUIRE_MM_NOREPLACE)
+
+/* Bytes of a page of the pool that flags name. */
+static uint64_t pooled_bytes(uint32_t flags)
+{
+	return qr_hugetlb_bytes((flags & QUIRE_MM_HUGE_1G) != 0 ? QUIRE_AREA_HUGE_1G : 0);
+}
+
+/* An area of a pool lies at a multiple of its page's size. */
+static enum quire_status place_pooled(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
+				      uint32_t flags, uint64_t *out)
+{
+	uint64_t in_page = pooled_bytes(flags) - 1;
+
+	if ((flags & FIXED) != 0 && (hint & in_page) != 0)
+		return QUIRE_INVALID;
+	if ((flags & FIXED) != 0)
+		return qr_mm_place(mm, hint, bytes, true, out);
+	hint &= ~(uint64_t)(QUIRE_PAGE_BYTES - 1);
+	return qr_mm_place_aligned(mm, (hint + in_page) & ~in_page, bytes, in_page + 1,
+				   out);
+}
+
+/* A large area begins where a huge page may. */
+static enum quire_status place(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
+			       bool is_file, uint32_t flags, uint64_t *out)
+{
+	if ((flags & QUIRE_MM_HUGETLB) != 0)
+		return place_pooled(mm, hint, bytes, flags, out);
+	if ((flags & FIXED) != 0)
+		return qr_mm_place(mm, hint, bytes, true, out);
+	return qr_mm_place_near(mm, hint, bytes,
+				!is_file && (flags & QUIRE_MM_SHARED) == 0, out);
+}
+
 static enum quire_status map(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
 			     struct qr_proposal *p, uint32_t flags)
 {
-	const uint32_t fixed = QUIRE_MM_FIXED | QUIRE_MM_NOREPLACE;
 	uint64_t floor = mm->config.window.start.a;
 	enum quire_status status;
+	bool is_locked;
 
-	if ((flags & fixed) == 0 && hint >= QUIRE_PAGE_BYTES && hint < floor)
+	if ((flags & FIXED) == 0 && hint >= QUIRE_PAGE_BYTES && hint < floor)
 		hint = floor;
 	if (qr_mm_nr_areas(mm) > mm->vm->config.max_areas)
 		return QUIRE_NO_MEMORY;
-	status = qr_mm_place(mm, hint, bytes, (flags & fixed) != 0, &p->start);
+	status = place(mm, hint, bytes, p->is_file, flags, &p->start);
 	if (status != QUIRE_OK)
 		return status;
 	p->end = p->start + bytes;
@@ -233,6 +284,10 @@ static enum quire_status map(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
 	status = check(mm, p, flags);
 	if (status != QUIRE_OK)
 		return status;
+	/* Pages of a pool do not go out; they are not counted as locked. */
+	is_locked = (p->marks & QUIRE_AREA_LOCKED) != 0;
+	if ((flags & QUIRE_MM_HUGETLB) != 0)
+		p->marks &= ~(QUIRE_AREA_LOCKED | QUIRE_AREA_ONFAULT);
 	status = replace(mm, p);
 	if (status != QUIRE_OK)
 		return status;
@@ -242,7 +297,7 @@ static enum quire_status map(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
 		mm->vm->committed += qr_pages(bytes);
 	qr_mm_account(mm, p->prot, p->marks, (int64_t)qr_pages(bytes));
 	qr_mm_add(mm, p);
-	if ((p->marks & QUIRE_AREA_LOCKED) != 0 || (flags & QUIRE_MM_POPULATE) != 0)
+	if (is_locked || (flags & QUIRE_MM_POPULATE) != 0)
 		(void)qr_mm_populate(mm, p->start, p->end, true);
 	return QUIRE_OK;
 }
@@ -250,14 +305,19 @@ static enum quire_status map(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
 static enum quire_status call(struct quire_mm *mm, uint64_t start, uint64_t bytes,
 			      struct qr_proposal *p, uint32_t flags, uint64_t *out)
 {
+	uint64_t in_page = QUIRE_PAGE_BYTES - 1;
 	enum quire_status status;
 
-	if (bytes == 0)
+	if (bytes == 0 ||
+	    (flags & (QUIRE_MM_HUGETLB | QUIRE_MM_HUGE_1G)) == QUIRE_MM_HUGE_1G)
 		return QUIRE_INVALID;
-	if (page_round(bytes) == 0)
+	if ((flags & QUIRE_MM_HUGETLB) != 0)
+		in_page = pooled_bytes(flags) - 1;
+	bytes = (bytes + in_page) & ~in_page;
+	if (bytes == 0)
 		return QUIRE_NO_MEMORY;
 	qr_mm_enter(mm);
-	status = map(mm, start, page_round(bytes), p, flags);
+	status = map(mm, start, bytes, p, flags);
 	qr_mm_leave(mm);
 	if (status == QUIRE_OK)
 		*out = p->start;
@@ -283,7 +343,9 @@ enum quire_status quire_mm_map_file(struct quire_mm *mm, struct quire_file *file
 		.is_file = true,
 	};
 
-	if ((offset & (QUIRE_PAGE_BYTES - 1)) != 0)
+	/* No file is one of a pool. */
+	if ((offset & (QUIRE_PAGE_BYTES - 1)) != 0 ||
+	    (flags & (QUIRE_MM_HUGETLB | QUIRE_MM_HUGE_1G)) != 0)
 		return QUIRE_INVALID;
 	if (file->config.is_readonly && (flags & QUIRE_MM_SHARED) != 0)
 		p.marks = QUIRE_AREA_READONLY;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* mm_pages.c - entries and frames: put in, taken out, and found from one another. */
 #include "core/base/assert.h"
-#include "core/space/mm.h"
+#include "core/space/mm_hugetlb.h"
 
 bool qr_vm_take(struct quire_vm *vm, quire_pfn *out)
 {
-	return qr_zone_alloc(&vm->zone, QUIRE_FRAME_MAPPED, 0, out);
+	return qr_zone_alloc(&vm->zone, QUIRE_FRAME_MAPPED, QUIRE_ALLOC_MOVABLE, out);
 }
 
 void qr_vm_put(struct quire_vm *vm, quire_pfn pfn)
@@ -67,17 +67,29 @@ void qr_mm_count(struct quire_mm *mm, quire_entry e, uint64_t by)
 	}
 }
 
+static inline void note_peak(struct quire_mm *mm)
+{
+	uint64_t rss =
+		mm->figures.rss_anon + mm->figures.rss_shared + mm->figures.rss_file;
+
+	if (rss > mm->figures.peak_rss)
+		mm->figures.peak_rss = rss;
+}
+
 void qr_mm_set(struct quire_mm *mm, struct qr_leaf *leaf, uint64_t va, quire_entry e)
 {
 	uint32_t index = qr_leaf_index((quire_vaddr){va});
-	uint64_t rss;
 
 	qr_mm_count(mm, leaf->entries[index], UINT64_MAX);
 	qr_mm_count(mm, e, 1);
 	qr_leaf_set(&mm->tables, leaf, index, e);
-	rss = mm->figures.rss_anon + mm->figures.rss_shared + mm->figures.rss_file;
-	if (rss > mm->figures.peak_rss)
-		mm->figures.peak_rss = rss;
+	note_peak(mm);
+}
+
+void qr_mm_count_rss(struct quire_mm *mm, int64_t pages)
+{
+	mm->figures.rss_anon += (uint64_t)pages;
+	note_peak(mm);
 }
 
 static void drop_entry(struct quire_mm *mm, quire_entry e)
@@ -114,8 +126,13 @@ void qr_mm_zap(struct quire_mm *mm, uint64_t start, uint64_t end)
 {
 	struct quire_range left = {{start}, {end}};
 	struct qr_leaf leaf;
-	bool any = false;
+	bool any = mm->nr_large != 0;
 
+	if (any) {
+		qr_huge_cut(mm, start);
+		qr_huge_cut(mm, end);
+		qr_large_zap(mm, start, end);
+	}
 	while (left.start.a < end && qr_tables_next_leaf(&mm->tables, left, &leaf)) {
 		uint64_t from = leaf.base > start ? leaf.base : start;
 		uint64_t next = leaf.base + QUIRE_LEAF_BYTES;
@@ -130,9 +147,8 @@ void qr_mm_zap(struct quire_mm *mm, uint64_t start, uint64_t end)
 		qr_mm_flush(mm, start, end);
 }
 
-/* Whether entries for the page may be writable. */
-static bool may_write(const struct quire_vm *vm, const struct quire_area *area,
-		      quire_entry e)
+bool qr_mm_may_write(const struct quire_vm *vm, const struct quire_area *area,
+		     quire_entry e)
 {
 	if (!qr_is_private(area))
 		return !qr_object_at(&vm->objects, area->object)->has_store ||
@@ -149,6 +165,8 @@ void qr_mm_reprotect(struct quire_mm *mm, const struct quire_area *area, uint64_
 	uint64_t flags = qr_area_flags(area);
 	struct qr_leaf leaf;
 
+	if (mm->nr_large != 0)
+		qr_large_reprotect(mm, area, start, end);
 	while (start < end &&
 	       qr_tables_next_leaf(&mm->tables, (struct quire_range){{start}, {end}},
 				   &leaf)) {
@@ -161,7 +179,7 @@ void qr_mm_reprotect(struct quire_mm *mm, const struct quire_area *area, uint64_
 
 			if (!qr_entry_is_present(*e))
 				continue;
-			if (!may_write(mm->vm, area, *e))
+			if (!qr_mm_may_write(mm->vm, area, *e))
 				now &= ~QUIRE_ENTRY_WRITABLE;
 			e->bits = (e->bits & ~decided) | now;
 		}
@@ -189,7 +207,9 @@ void qr_object_truncate(struct quire_vm *vm, struct quire_object *object, uint64
 			/* The table goes with its last entry. */
 			qr_object_set(object, base + i, (quire_entry){0});
 			vm->committed -= object->charges_pages;
-			if (qr_entry_is_swapped(e))
+			if (object->huge_marks != 0)
+				qr_hugetlb_put_object_page(vm, object, qr_entry_pfn(e));
+			else if (qr_entry_is_swapped(e))
 				qr_vm_drop_slot(vm, (quire_slot){qr_entry_number(e)});
 			else
 				qr_vm_put(vm, qr_entry_pfn(e));
@@ -215,5 +235,7 @@ void qr_vm_put_object(struct quire_vm *vm, uint32_t number)
 	qr_object_truncate(vm, object, 0, object->nr_pages);
 	if (object->is_charged)
 		qr_vm_uncharge(vm, object->nr_pages);
+	if (object->huge_marks != 0)
+		qr_hugetlb_release_object(vm, object);
 	qr_object_free(&vm->objects, number);
 }

@@ -62,6 +62,13 @@ static enum quire_status place_fixed(const struct quire_mm *mm, uint64_t at,
 	return at < mm->config.window.start.a ? QUIRE_DENIED : QUIRE_OK;
 }
 
+static uint64_t place(struct quire_mm *mm, uint64_t bytes)
+{
+	uint64_t at = place_down(mm, bytes);
+
+	return at != 0 ? at : place_up(mm, bytes);
+}
+
 enum quire_status qr_mm_place(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
 			      bool fixed, uint64_t *out)
 {
@@ -77,8 +84,40 @@ enum quire_status qr_mm_place(struct quire_mm *mm, uint64_t hint, uint64_t bytes
 		*out = hint;
 		return QUIRE_OK;
 	}
-	*out = place_down(mm, bytes);
-	if (*out == 0)
-		*out = place_up(mm, bytes);
+	*out = place(mm, bytes);
 	return *out != 0 ? QUIRE_OK : QUIRE_NO_MEMORY;
+}
+
+/* The highest multiple within the highest gap that has one for sure: of a gap that ends
+ * at e, e - bytes rounded down. */
+static uint64_t place_at_multiple(struct quire_mm *mm, uint64_t bytes, uint64_t align,
+				  uint64_t room)
+{
+	uint64_t at;
+
+	if (bytes + room < bytes || bytes + room > mm->config.window.end.a)
+		return 0;
+	at = place(mm, bytes + room);
+	return at == 0 ? 0 : (at + room) & ~(align - 1);
+}
+
+enum quire_status qr_mm_place_aligned(struct quire_mm *mm, uint64_t hint, uint64_t bytes,
+				      uint64_t align, uint64_t *out)
+{
+	uint64_t end = mm->config.window.end.a;
+
+	if (bytes > end)
+		return QUIRE_NO_MEMORY;
+	*out = hint;
+	if (hint != 0 && hint <= end - bytes && is_free(mm, hint, bytes))
+		return QUIRE_OK;
+	*out = place_at_multiple(mm, bytes, align, align - QUIRE_PAGE_BYTES);
+	return *out != 0 ? QUIRE_OK : QUIRE_NO_MEMORY;
+}
+
+enum quire_status qr_mm_place_huge(struct quire_mm *mm, uint64_t bytes, uint64_t *out)
+{
+	/* thp_get_unmapped_area() asks for a whole huge page more. */
+	*out = place_at_multiple(mm, bytes, QUIRE_HUGE_BYTES, QUIRE_HUGE_BYTES);
+	return *out != 0 ? QUIRE_OK : qr_mm_place(mm, 0, bytes, false, out);
 }

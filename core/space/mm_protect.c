@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* mm_protect.c - mprotect: area after area, so that what comes before a hole or a limit
  * has changed when the call fails. */
-#include "core/space/mm.h"
+#include "core/space/mm_hugetlb.h"
 
 /* What changing [start, end) of area does to the charge: false where it cannot be. */
 static bool recharge(struct quire_mm *mm, const struct quire_area *area, uint64_t pages,
 		     uint32_t prot, uint32_t *marks)
 {
-	const uint32_t exempt =
-		QUIRE_AREA_CHARGED | QUIRE_AREA_SHARED | QUIRE_AREA_NORESERVE;
+	const uint32_t exempt = QUIRE_AREA_CHARGED | QUIRE_AREA_SHARED |
+				QUIRE_AREA_NORESERVE | QUIRE_AREA_HUGETLB;
 
 	if ((prot & QUIRE_WRITE) != 0) {
 		if (!qr_mm_may_expand(mm, prot, area->marks, (int64_t)pages) &&
@@ -38,7 +38,11 @@ static enum quire_status change(struct quire_mm *mm, struct quire_area *area,
 		return QUIRE_OK;
 	if ((prot & QUIRE_WRITE) != 0 && qr_area_is(area, QUIRE_AREA_READONLY))
 		return QUIRE_REFUSED;
-	if (!qr_mm_reserve(mm, 3) || !recharge(mm, area, pages, prot, &marks))
+	if (!qr_mm_reserve(mm, 3))
+		return QUIRE_NO_MEMORY;
+	if (!qr_hugetlb_may_cut(mm, area, start, end))
+		return QUIRE_INVALID;
+	if (!recharge(mm, area, pages, prot, &marks))
 		return QUIRE_NO_MEMORY;
 	qr_mm_account(mm, area->prot, area->marks, -(int64_t)pages);
 	qr_mm_account(mm, prot, marks, (int64_t)pages);

@@ -2,7 +2,7 @@
 /* mm_remap.c - mremap, in the order of Linux's mm/mremap.c, 6.17 and later: with FIXED
  * and no change of size a range may span several areas. */
 #include "core/base/assert.h"
-#include "core/space/mm.h"
+#include "core/space/mm_hugetlb.h"
 
 #define IN_PAGE ((uint64_t)QUIRE_PAGE_BYTES - 1)
 
@@ -64,6 +64,18 @@ static enum quire_status check_call(const struct remap *r)
 	return QUIRE_OK;
 }
 
+/* Pages of a pool are moved whole, and no more of them are had this way; sizes are rounded
+ * up to whole ones.  Linux looks at the target whether it is asked for or not. */
+static bool is_whole(struct remap *r)
+{
+	uint64_t in_page = qr_hugetlb_bytes(r->area->marks) - 1;
+
+	r->old_bytes = (r->old_bytes + in_page) & ~in_page;
+	r->new_bytes = (r->new_bytes + in_page) & ~in_page;
+	return ((r->old | r->new) & in_page) == 0 && delta(r) <= 0 &&
+	       !is_set(r, QUIRE_REMAP_DONTUNMAP);
+}
+
 /* What the area at r->old has to say. */
 static enum quire_status check_area(struct remap *r)
 {
@@ -72,6 +84,9 @@ static enum quire_status check_area(struct remap *r)
 
 	if (a == NULL)
 		return QUIRE_FAULT;
+	if (qr_area_is_hugetlb(a) && !is_whole(r))
+		return QUIRE_INVALID;
+	old_bytes = r->old_bytes;
 	if (!names_target(r)) {
 		r->new = r->old;
 		if (delta(r) <= 0)
@@ -135,8 +150,12 @@ static enum quire_status find_target(struct remap *r)
 {
 	uint64_t hint = names_target(r) ? r->new : 0;
 
-	return qr_mm_place(r->mm, hint, r->new_bytes, is_set(r, QUIRE_REMAP_FIXED),
-			   &r->new);
+	if (is_set(r, QUIRE_REMAP_FIXED))
+		return qr_mm_place(r->mm, hint, r->new_bytes, true, &r->new);
+	if (qr_area_is_hugetlb(r->area))
+		return qr_mm_place_aligned(r->mm, hint, r->new_bytes,
+					   qr_hugetlb_bytes(r->area->marks), &r->new);
+	return qr_mm_place_near(r->mm, hint, r->new_bytes, r->area->object == 0, &r->new);
 }
 
 /* Every table that the entries' new place needs. */
@@ -151,6 +170,25 @@ static bool make_tables(struct quire_mm *mm, uint64_t start, uint64_t end)
 	return true;
 }
 
+/* The same for pages of a pool. */
+static bool make_places(struct quire_mm *mm, const struct quire_area *area,
+			uint64_t start, uint64_t end)
+{
+	uint64_t bytes = qr_hugetlb_bytes(area->marks);
+
+	mm->tables.kept = (struct quire_range){{start}, {end}};
+	for (uint64_t va = start; va < end; va += bytes)
+		if (!qr_hugetlb_make_place(mm, va, area->marks))
+			return false;
+	return true;
+}
+
+static bool make_room(const struct remap *r, uint64_t end)
+{
+	return qr_area_is_hugetlb(r->area) ? make_places(r->mm, r->area, r->new, end)
+					   : make_tables(r->mm, r->new, end);
+}
+
 static void prune_tables(struct quire_mm *mm, uint64_t start, uint64_t end)
 {
 	mm->tables.kept = (struct quire_range){{0}, {0}};
@@ -162,6 +200,8 @@ static void move_entries(struct quire_mm *mm, uint64_t from, uint64_t to, uint64
 {
 	struct qr_leaf source, target;
 
+	if (mm->nr_large != 0)
+		qr_large_move(mm, from, to, bytes);
 	for (uint64_t at = 0; at < bytes; at += QUIRE_PAGE_BYTES) {
 		uint32_t i = qr_leaf_index((quire_vaddr){from + at});
 
@@ -223,6 +263,7 @@ static void unmap_source(struct remap *r)
 
 	if (qr_area_is(a, QUIRE_AREA_CHARGED))
 		r->mm->vm->committed += qr_pages(r->old_bytes);
+	qr_hugetlb_promise_again(r->mm->vm, a, r->old_bytes);
 	status = qr_mm_unmap_range(r->mm, r->old, r->old + r->old_bytes);
 	QUIRE_ASSERT(status == QUIRE_OK);
 }
@@ -237,7 +278,7 @@ static enum quire_status move(struct remap *r)
 
 	if (qr_mm_nr_areas(mm) >= mm->vm->config.max_areas - 3)
 		return QUIRE_NO_MEMORY;
-	if (!qr_mm_reserve(mm, MOVE_AREAS) || !make_tables(mm, r->new, r->new + bytes) ||
+	if (!qr_mm_reserve(mm, MOVE_AREAS) || !make_room(r, r->new + bytes) ||
 	    !charge(r, more)) {
 		prune_tables(mm, r->new, r->new + bytes);
 		return QUIRE_NO_MEMORY;

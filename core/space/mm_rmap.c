@@ -6,7 +6,21 @@ struct rmap {
 	quire_pfn pfn;
 	qr_rmap_visit_fn *visit;
 	void *ctx;
+	bool is_large;
 };
+
+static bool look_large(struct quire_mm *mm, const struct quire_area *area, uint64_t va,
+		       const struct rmap *rmap)
+{
+	struct qr_large at;
+	struct qr_leaf leaf;
+
+	if (!qr_tables_large(&mm->tables, (quire_vaddr){va}, &at) || at.base != va ||
+	    qr_entry_pfn(*at.entry).n != rmap->pfn.n)
+		return true;
+	leaf = (struct qr_leaf){.entries = at.entry, .table = at.table, .base = va};
+	return rmap->visit(rmap->ctx, mm, area, &leaf, 0);
+}
 
 /* Visits the entry of page index in area, where it names the frame. */
 static bool look(struct quire_mm *mm, const struct quire_area *area, uint64_t index,
@@ -17,6 +31,8 @@ static bool look(struct quire_mm *mm, const struct quire_area *area, uint64_t in
 	struct qr_leaf leaf;
 	quire_entry e;
 
+	if (rmap->is_large)
+		return look_large(mm, area, va, rmap);
 	if (!qr_tables_leaf(&mm->tables, (quire_vaddr){va}, &leaf))
 		return true;
 	e = leaf.entries[at];
@@ -66,7 +82,7 @@ static bool look_home(struct quire_mm *mm, uint64_t index, const struct rmap *rm
 void qr_rmap_walk(struct quire_vm *vm, quire_pfn pfn, qr_rmap_visit_fn *visit, void *ctx)
 {
 	const struct quire_frame *frame = qr_zone_frame(&vm->zone, pfn);
-	struct rmap rmap = {pfn, visit, ctx};
+	struct rmap rmap = {pfn, visit, ctx, qr_page_is_large(frame)};
 	bool of_object = qr_page_is(frame, QUIRE_PAGE_OF_OBJECT);
 	bool is_copy = qr_page_has(frame, QUIRE_PAGE_COPY);
 	uint32_t id = qr_page_id(frame);

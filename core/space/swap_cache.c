@@ -88,9 +88,8 @@ static bool forget_extent(struct quire_bounce *bounce)
 }
 
 static enum quire_status load(struct quire_vm *vm, quire_slot slot, bool is_stream,
-			      quire_pfn pfn)
+			      void *bytes)
 {
-	void *bytes = qr_zone_address(&vm->zone, pfn);
 	enum quire_status status =
 		qr_space_load(&vm->swap, &vm->lane, slot, bytes, is_stream);
 
@@ -121,7 +120,7 @@ static enum quire_status read_in(struct quire_vm *vm, quire_slot slot, bool is_s
 	if (!qr_vm_take(vm, out))
 		return QUIRE_NO_MEMORY;
 	qr_zone_frame(&vm->zone, *out)->nr_entries = 1;
-	status = load(vm, slot, is_stream, *out);
+	status = load(vm, slot, is_stream, qr_zone_address(&vm->zone, *out));
 	if (status != QUIRE_OK)
 		qr_vm_put(vm, *out);
 	return status;
@@ -144,6 +143,18 @@ enum quire_status qr_swap_in(struct quire_vm *vm, quire_slot slot, bool is_strea
 		*out = cached;
 	}
 	if (*found == QR_SWAP_AHEAD)
+		vm->figures.swap_ahead_hits++;
+	return QUIRE_OK;
+}
+
+enum quire_status qr_swap_peek(struct quire_vm *vm, quire_slot slot, void *to)
+{
+	quire_pfn cached;
+
+	if (!find(vm, slot, &cached))
+		return load(vm, slot, false, to);
+	memcpy(to, qr_zone_address(&vm->zone, cached), QUIRE_PAGE_BYTES);
+	if (found_as(qr_zone_frame(&vm->zone, cached)) == QR_SWAP_AHEAD)
 		vm->figures.swap_ahead_hits++;
 	return QUIRE_OK;
 }

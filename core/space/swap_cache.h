@@ -52,6 +52,8 @@ enum qr_swap_found {
  * nothing changed. */
 enum quire_status qr_swap_in(struct quire_vm *vm, quire_slot slot, bool is_stream,
 			     quire_pfn *out, enum qr_swap_found *found);
+/* The slot's bytes are copied; slot and cache stay as they are. */
+enum quire_status qr_swap_peek(struct quire_vm *vm, quire_slot slot, void *to);
 /* The slot's page is in the cache afterwards; false where a frame is lacking or it cannot
  * be read.  AHEAD leaves alone what is in the store: unpacking it before its fault saves
  * nothing, and there need not be one.  (So does Linux with what is as quick: its

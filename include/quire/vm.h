@@ -17,6 +17,7 @@
 
 #include "quire/codec.h"
 #include "quire/file.h"
+#include "quire/huge.h"
 #include "quire/machine.h"
 #include "quire/port.h"
 #include "quire/stats.h"
@@ -54,6 +55,7 @@ struct quire_vm_config {
 	uint64_t stack_gap;	   /* bytes below a stack; 0: 1 MiB */
 	uint64_t swap_bytes;	   /* counted into CommitLimit */
 	enum quire_oom_formula oom;
+	enum quire_thp_mode thp; /* where huge pages come by themselves */
 	/* How much reclaim prefers to take anonymous pages: 0..200, 100 means equal; 0: 60.
 	 * QUIRE_SWAPPINESS_NONE: not while there are file pages to be had. */
 	uint32_t swappiness;
@@ -126,7 +128,10 @@ enum quire_status quire_mm_exec(struct quire_mm *mm,
 #define QUIRE_MM_LOCKED	   0x80u
 #define QUIRE_MM_NORESERVE 0x100u
 #define QUIRE_MM_POPULATE  0x200u
-#define QUIRE_MM_HUGETLB   0x400u
+/* From the pool of pages of 2 MiB, or of 1 GiB; bytes are rounded up to whole ones, start
+ * is a multiple.  QUIRE_NO_MEMORY: the pool cannot promise so many. */
+#define QUIRE_MM_HUGETLB 0x400u
+#define QUIRE_MM_HUGE_1G 0x800u
 
 enum quire_status quire_mm_map(struct quire_mm *mm, uint64_t start, uint64_t bytes,
 			       uint32_t prot, uint32_t flags, uint64_t *out);
@@ -158,6 +163,7 @@ enum quire_mm_advice {
 	QUIRE_MM_NOHUGEPAGE,
 	QUIRE_MM_POPULATE_READ,
 	QUIRE_MM_POPULATE_WRITE,
+	QUIRE_MM_COLLAPSE, /* huge pages where small ones are, now */
 	QUIRE_MM_ADVICES,
 };
 enum quire_status quire_mm_advise(struct quire_mm *mm, uint64_t start, uint64_t bytes,
@@ -264,6 +270,8 @@ bool quire_mm_area_next(struct quire_mm *mm, uint64_t at, struct quire_mm_area *
 struct quire_mm_figures {
 	uint64_t total, data, stack, locked; /* sizes of areas */
 	uint64_t rss_anon, rss_file, rss_shared, swapped, tables;
+	uint64_t huge;	  /* of rss_anon: in huge pages */
+	uint64_t hugetlb; /* from pools, not in rss */
 	uint64_t areas;
 	uint64_t minor_faults, major_faults; /* getrusage's */
 	uint64_t peak_total, peak_rss;
@@ -274,6 +282,7 @@ void quire_mm_figures(struct quire_mm *mm, struct quire_mm_figures *out);
 struct quire_vm_figures {
 	uint64_t total, free, tables, store, meta;
 	uint64_t anon, shared, file; /* pages in memory */
+	uint64_t hugetlb;	     /* in pools, used or free */
 	uint64_t active_anon, active_file;
 	uint64_t mapped;    /* of shared and file: those that an entry names */
 	uint64_t dirty;	    /* of file */

@@ -364,6 +364,7 @@ bool qr_computer_look(struct qr_computer *computer, const struct quire_mm *mm,
 	if (!qr_soft_walk_space(computer->soft, &space, va, 0, &found))
 		return false;
 	*frame = found.pfn;
+	frame->n += (uint32_t)((va & ((1ull << found.shift) - 1)) >> QUIRE_PAGE_SHIFT);
 	*is_writable = found.writable;
 	return true;
 }
@@ -397,6 +398,8 @@ static const char *judge(struct qr_computer *computer, const struct qr_tlb *tlb,
 		return "of a space that is gone";
 	if (!qr_soft_walk_space(computer->soft, &space, va, 0, &found))
 		return "the tables do not have";
+	if (found.shift != tlb->shift)
+		return "whose size is another";
 	if (computer->soft->port.direct + ((size_t)found.pfn.n << QUIRE_PAGE_SHIFT) !=
 	    entry->bytes)
 		return "whose frame is another";

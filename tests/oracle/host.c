@@ -419,7 +419,9 @@ static bool ask_areas(struct result *r)
 			.end = arena_page(query.vma_end),
 			.prot = (uint32_t)query.vma_flags & 15,
 		};
-		if ((area.prot & 8) != 0 || query.inode != 0)
+		/* Private ones of a pool are files to Linux alone. */
+		if ((area.prot & 8) != 0 ||
+		    (query.inode != 0 && query.page_bytes <= 4096))
 			area.offset = (uint32_t)(query.offset >> 12);
 		note_area(r, &area);
 	}

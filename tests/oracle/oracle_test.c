@@ -27,6 +27,7 @@ struct run {
 	struct result host_results[SCRIPT_STEPS]; /* of one that is run again */
 	struct result soft_results[SCRIPT_STEPS];
 	uint64_t nr_steps, nr_retried;
+	bool has_pool;
 	bool is_tainted; /* the child's count of locked memory is not what is locked */
 };
 
@@ -41,8 +42,10 @@ static bool areas_agree(const struct result *a, const struct result *b)
 static bool agree(const struct script *script, const struct result *a,
 		  const struct result *b)
 {
+	bool is_exact = !script->has_store && script->huge != HUGE_CORE;
+
 	return a->was_run == b->was_run && a->value == b->value && a->fault == b->fault &&
-	       (script->has_store || (a->incore == b->incore && a->minor == b->minor)) &&
+	       (!is_exact || (a->incore == b->incore && a->minor == b->minor)) &&
 	       areas_agree(a, b);
 }
 
@@ -74,11 +77,15 @@ static void explain(const struct script *script, const struct result *host,
 static bool compare(struct run *run, const struct script *script,
 		    const struct result *host)
 {
-	for (uint32_t i = 0; i < script->nr_steps; i++)
-		if (!agree(script, &host[i], &run->soft_results[i]))
+	for (uint32_t i = 0; i < script->nr_steps; i++) {
+		const struct result *soft = &run->soft_results[i];
+
+		if (!agree(script, &host[i], soft))
 			return false;
-		else if (run->soft_results[i].is_known)
-			return run->is_tainted = true;
+		run->is_tainted |= soft->is_tainting;
+		if (soft->is_known)
+			return true;
+	}
 	return true;
 }
 
@@ -123,7 +130,7 @@ static bool run_batch(struct run *run, uint64_t first, uint32_t nr)
 
 	for (uint32_t i = 0; i < nr; i++)
 		scripts[i] = script_make(first + i, host_side_has_brk(run->host),
-					 host_side_has_holes(run->host));
+					 host_side_has_holes(run->host), run->has_pool);
 	if (!host_side_run(run->host, scripts, nr, run->batch)) {
 		printf("the host's child died in seeds %llu..%llu\n",
 		       (unsigned long long)first, (unsigned long long)first + nr - 1);
@@ -161,12 +168,16 @@ int main(int argc, char **argv)
 	struct run *run = make_run();
 	uint64_t first = setting("QUIRE_SEED_FIRST", 1);
 	uint64_t left = setting("QUIRE_SCRIPTS", SCRIPTS);
+	struct pool pool;
 	bool fine = true;
 
 	if (argc > 1) {
 		first = strtoull(argv[1], NULL, 10);
 		left = 1;
 	}
+	run->has_pool = pool_open(&pool);
+	if (!run->has_pool)
+		printf("without MAP_HUGETLB: the host does not let its pool be set\n");
 	run->host = host_side_new();
 	run->soft = soft_side_new();
 	if (!host_side_has_brk(run->host))
@@ -184,5 +195,6 @@ int main(int argc, char **argv)
 	       (unsigned long long)run->nr_steps, (unsigned long long)run->nr_retried);
 	soft_side_delete(run->soft);
 	host_side_delete(run->host);
+	pool_close(&pool);
 	return fine ? 0 : 1;
 }

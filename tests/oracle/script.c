@@ -19,6 +19,7 @@ struct maker {
 	uint64_t state;
 	struct script *script;
 	bool in_child, has_holes;
+	uint64_t stored; /* where a step did last */
 };
 
 /* Steele et al., SplitMix64. */
@@ -56,6 +57,9 @@ static uint64_t length(struct maker *m)
 {
 	uint64_t bytes = page_count(m) << 12;
 
+	if (m->script->huge != HUGE_NONE && !one_in(m, 3))
+		bytes = (1 + below(m, one_in(m, 3) ? 3 : 1)) * HUGE_BYTES +
+			(one_in(m, 8) ? 4096 : 0);
 	if (one_in(m, 60))
 		return 0;
 	if (one_in(m, 12))
@@ -75,13 +79,24 @@ static uint32_t a_page(struct maker *m)
 	return ARENA_PAGES - 1 - below(m, one_in(m, 3) ? 80 : 24);
 }
 
+static uint64_t huge_address(struct maker *m)
+{
+	return ARENA_BASE + below(m, ARENA_BYTES / HUGE_BYTES) * HUGE_BYTES;
+}
+
 static uint64_t address(struct maker *m)
 {
+	if (m->script->huge != HUGE_NONE && one_in(m, 2))
+		return huge_address(m) +
+		       ((uint64_t)below(m, one_in(m, 3) ? 512 : 2) << 12);
 	return ARENA_BASE + ((uint64_t)a_page(m) << 12);
 }
 
+/* One that is likely to be a multiple of the length of a huge page. */
 static uint64_t sloppy_address(struct maker *m)
 {
+	if (m->script->huge != HUGE_NONE && one_in(m, 2))
+		return huge_address(m) + (one_in(m, 8) ? 4096 : 0);
 	return address(m) + (one_in(m, 30) ? 1 + below(m, 4095) : 0);
 }
 
@@ -106,8 +121,11 @@ static uint32_t protection(struct maker *m)
 		PROT_READ | PROT_EXEC,
 		PROT_READ | PROT_WRITE | PROT_EXEC,
 	};
+	uint32_t prot = PICK(m, prots);
 
-	return PICK(m, prots);
+	if (m->script->huge == HUGE_CORE && prot != PROT_NONE)
+		prot |= PROT_WRITE;
+	return prot;
 }
 
 static void make_map(struct maker *m, struct step *s)
@@ -136,6 +154,9 @@ static void make_map(struct maker *m, struct step *s)
 		s->flags |= MAP_GROWSDOWN;
 	if (one_in(m, 14))
 		s->flags |= MAP_LOCKED;
+	/* To Linux it is a file, and MAP_SHARED_VALIDATE another flag then. */
+	if (m->script->huge == HUGE_POOL && one_in(m, 2) && (s->flags & 3) != 3)
+		s->flags |= MAP_HUGETLB;
 	if (one_in(m, 40))
 		s->bytes = one_in(m, 2) ? 1ull << 47 : 3000 * 4096 - 4096;
 	if (one_in(m, 3))
@@ -188,25 +209,17 @@ static void make_brk(struct maker *m, struct step *s)
 static void make_advise(struct maker *m, struct step *s)
 {
 	static const uint32_t advices[] = {
-		MADV_NORMAL,
-		MADV_RANDOM,
-		MADV_SEQUENTIAL,
-		MADV_WILLNEED,
-		MADV_DONTNEED,
-		MADV_DONTNEED,
-		MADV_DONTNEED,
-		MADV_FREE,
-		MADV_FREE,
-		MADV_REMOVE,
-		MADV_COLD,
-		MADV_COLD,
-		MADV_DONTFORK,
-		MADV_DOFORK,
-		MADV_WIPEONFORK,
-		MADV_KEEPONFORK,
-		MADV_POPULATE_READ,
-		MADV_POPULATE_WRITE,
-		77,
+		MADV_NORMAL,	    MADV_RANDOM,
+		MADV_SEQUENTIAL,    MADV_WILLNEED,
+		MADV_DONTNEED,	    MADV_DONTNEED,
+		MADV_DONTNEED,	    MADV_FREE,
+		MADV_FREE,	    MADV_REMOVE,
+		MADV_COLD,	    MADV_COLD,
+		MADV_DONTFORK,	    MADV_DOFORK,
+		MADV_WIPEONFORK,    MADV_KEEPONFORK,
+		MADV_POPULATE_READ, MADV_POPULATE_WRITE,
+		MADV_HUGEPAGE,	    MADV_HUGEPAGE,
+		MADV_NOHUGEPAGE,    77,
 	};
 
 	make_range(m, s, STEP_ADVISE);
@@ -219,6 +232,10 @@ static void make_access(struct maker *m, struct step *s)
 {
 	s->kind = one_in(m, 3) ? STEP_LOAD : STEP_STORE;
 	s->addr = address(m) + 8 * (uint64_t)below(m, 512);
+	if (s->kind == STEP_STORE)
+		m->stored = s->addr;
+	else if (m->script->huge == HUGE_CORE && m->stored != 0 && !one_in(m, 6))
+		s->addr = m->stored;
 	s->value = next(m);
 }
 
@@ -299,12 +316,16 @@ static void make_step(struct maker *m, struct step *s)
 		make_access(m, s);
 }
 
-struct script script_make(uint64_t seed, bool has_brk, bool has_holes)
+struct script script_make(uint64_t seed, bool has_brk, bool has_holes, bool has_pool)
 {
 	struct script script = {.seed = seed, .has_brk = has_brk};
 	struct maker m = {.state = seed, .script = &script, .has_holes = has_holes};
 
 	script.has_store = seed % 4 == 0;
+	if (seed % 16 == 1 && has_pool)
+		script.huge = HUGE_POOL;
+	else if (seed % 16 == 3)
+		script.huge = HUGE_CORE;
 	script.nr_steps = 6 + below(&m, SCRIPT_STEPS - 7);
 	for (uint32_t i = 0; i < script.nr_steps; i++)
 		make_step(&m, &script.steps[i]);

@@ -11,6 +11,12 @@
  * on a disk: then which of its pages happen to be in memory, and so the minor faults,
  * is a matter of the file system's, and not compared.
  *
+ * Scripts of some kinds have huge pages.  HUGE_POOL: areas from a pool, which has POOL_PAGES
+ * on both sides.  HUGE_CORE: the core makes transparent ones wherever it can, and
+ * everything that a process may notice has to be the same: all but minor faults and
+ * mincore.  A read that brings a page begins an area's history, which on Linux a page of
+ * zeros does not; so there is little but writing in them.
+ *
  * A forked child runs the steps up to STEP_EXIT, then its parent goes on behind.
  */
 #ifndef QUIRE_TESTS_ORACLE_SCRIPT_H
@@ -69,8 +75,14 @@ struct step {
 	bool of_file;	 /* mmap: of the file */
 };
 
+enum huge_kind { HUGE_NONE, HUGE_POOL, HUGE_CORE };
+
+#define HUGE_BYTES (2ull << 20)
+#define POOL_PAGES 3u
+
 struct script {
 	uint64_t seed;
+	enum huge_kind huge;
 	uint32_t nr_steps;
 	bool has_brk, has_store;
 	struct step steps[SCRIPT_STEPS];
@@ -89,13 +101,24 @@ struct result {
 	uint32_t minor;
 	uint32_t nr_areas;
 	bool was_run;
-	bool is_known; /* of the core: from the next step on a known difference shows */
+	/* Of the core: from the next step on a known difference shows, and also in what the
+	 * host's child does afterwards. */
+	bool is_known, is_tainting;
 	struct result_area areas[RESULT_AREAS];
 };
 
 /* has_holes: MADV_REMOVE may be tried on a file on a disk. */
-struct script script_make(uint64_t seed, bool has_brk, bool has_holes);
+struct script script_make(uint64_t seed, bool has_brk, bool has_holes, bool has_pool);
 void script_print_step(const struct step *step);
+
+/* pool.c: false where the host's pool cannot be had as it should be. */
+struct pool {
+	uint64_t nr_before;
+	int lock;
+	bool is_changed;
+};
+bool pool_open(struct pool *pool);
+void pool_close(struct pool *pool);
 
 /* soft.c: by the core; NULL or what was wrong with it. */
 struct soft_side;

@@ -63,6 +63,8 @@ struct soft_side *soft_side_new(void)
 	if (madvise(port->direct, (size_t)NR_FRAMES << 12, MADV_DONTFORK) != 0)
 		abort();
 	side->vm = qr_computer_vm(side->computer);
+	if (quire_vm_set_hugetlb(side->vm, QUIRE_HUGE_2M, POOL_PAGES) != POOL_PAGES)
+		abort();
 	quire_vm_figures(side->vm, &figures);
 	side->frames_free = figures.free;
 	return side;
@@ -87,6 +89,7 @@ static uint32_t map_flags(uint32_t flags)
 		{MAP_LOCKED, QUIRE_MM_LOCKED},
 		{MAP_NORESERVE, QUIRE_MM_NORESERVE},
 		{MAP_POPULATE, QUIRE_MM_POPULATE},
+		{MAP_HUGETLB, QUIRE_MM_HUGETLB},
 	};
 	uint32_t to = 0;
 
@@ -110,6 +113,8 @@ static enum quire_status advise(struct quire_mm *mm, const struct step *s)
 		[MADV_DOFORK] = QUIRE_MM_DOFORK,
 		[MADV_WIPEONFORK] = QUIRE_MM_WIPEONFORK,
 		[MADV_KEEPONFORK] = QUIRE_MM_KEEPONFORK,
+		[MADV_HUGEPAGE] = QUIRE_MM_HUGEPAGE,
+		[MADV_NOHUGEPAGE] = QUIRE_MM_NOHUGEPAGE,
 		[MADV_COLD] = QUIRE_MM_COLD,
 		[MADV_PAGEOUT] = QUIRE_MM_PAGEOUT,
 		[MADV_POPULATE_READ] = QUIRE_MM_POPULATE_READ,
@@ -282,9 +287,25 @@ static bool leaks_lock(struct quire_mm *mm, const struct step *s, const struct r
 	       area.is_locked;
 }
 
+static uint64_t huge_faults(struct soft_side *side)
+{
+	struct quire_huge_figures figures;
+
+	quire_vm_huge_figures(side->vm, &figures);
+	return figures.fault_alloc;
+}
+
+/* There is no huge page of zeros: what was read has a page of its own. */
+static bool is_read(const struct step *s)
+{
+	return s->kind == STEP_LOAD ||
+	       (s->kind == STEP_ADVISE && s->flags == MADV_POPULATE_READ);
+}
+
 static void run_step(struct soft_side *side, const struct step *s, struct result *r)
 {
 	struct quire_mm_figures before, after;
+	uint64_t nr_huge = huge_faults(side);
 
 	*r = (struct result){.was_run = true};
 	quire_mm_figures(side->mm, &before);
@@ -298,7 +319,8 @@ static void run_step(struct soft_side *side, const struct step *s, struct result
 		call_file(side, s, r);
 	else
 		r->value = call(side, s, r);
-	r->is_known = leaks_lock(side->mm, s, r);
+	r->is_tainting = leaks_lock(side->mm, s, r);
+	r->is_known = r->is_tainting || (is_read(s) && huge_faults(side) > nr_huge);
 	quire_mm_figures(side->mm, &after);
 	if (s->kind != STEP_FORK && s->kind != STEP_EXIT)
 		r->minor = (uint32_t)(after.minor_faults - before.minor_faults);
@@ -338,6 +360,16 @@ static void close_file(struct soft_side *side)
 		qr_soft_store_delete(side->store);
 }
 
+static void set_thp(struct soft_side *side, bool everywhere)
+{
+	struct quire_thp thp;
+
+	quire_vm_thp(side->vm, &thp);
+	thp.enabled = everywhere ? QUIRE_THP_ALWAYS : QUIRE_THP_NEVER;
+	if (quire_vm_set_thp(side->vm, &thp) != QUIRE_OK)
+		abort();
+}
+
 const char *soft_side_run(struct soft_side *side, const struct script *script,
 			  struct result *results, bool validate_each)
 {
@@ -354,6 +386,7 @@ const char *soft_side_run(struct soft_side *side, const struct script *script,
 	if (quire_mm_create(side->vm, &config, &side->mm) != QUIRE_OK)
 		return "quire_mm_create";
 	open_file(side, script->has_store);
+	set_thp(side, script->huge == HUGE_CORE);
 	qr_computer_switch(side->computer, 0, side->mm);
 	for (uint32_t i = 0; i < script->nr_steps && wrong == NULL; i++) {
 		run_step(side, &script->steps[i], &results[i]);

@@ -23,6 +23,20 @@ static uint64_t load(struct rig *rig, struct quire_mm *mm, uint64_t va)
 	return value;
 }
 
+/* A fault that is tried again may be of another kind. */
+static void expect_kind(enum quire_fault_kind kind)
+{
+	if (!rig_is_injected())
+		assert_int_equal(rig_fault.kind, kind);
+}
+
+/* Nor does it read ahead as far. */
+static void expect_count(uint64_t count, uint64_t expected)
+{
+	if (!rig_is_injected())
+		assert_int_equal(count, expected);
+}
+
 static void store(struct rig *rig, struct quire_mm *mm, uint64_t va, uint64_t value)
 {
 	assert_int_equal(rig_store(rig, mm, va, value), QUIRE_OK);
@@ -48,9 +62,9 @@ static void everybody_sees_the_same(void **state)
 	f = rig_file(&rig, 40);
 	a = rig_mm(&rig);
 	b = rig_mm(&rig);
-	shared = rig_map(a, &f, 0, 40, RW, QUIRE_MM_SHARED);
-	other = rig_map(b, &f, 8, 8, QUIRE_READ, QUIRE_MM_SHARED);
-	own = rig_map(b, &f, 8, 8, RW, QUIRE_MM_PRIVATE);
+	shared = rig_map_file(a, &f, 0, 40, RW, QUIRE_MM_SHARED);
+	other = rig_map_file(b, &f, 8, 8, QUIRE_READ, QUIRE_MM_SHARED);
+	own = rig_map_file(b, &f, 8, 8, RW, QUIRE_MM_PRIVATE);
 	assert_int_equal(load(&rig, b, other), RIG_WORD + 8);
 	assert_int_equal(load(&rig, b, own + PAGE), RIG_WORD + 9);
 	store(&rig, a, shared + 8 * PAGE, 1);
@@ -60,7 +74,7 @@ static void everybody_sees_the_same(void **state)
 	rig_validate(&rig);
 	/* A copy is nobody else's, and does not follow any more. */
 	store(&rig, b, own, 2);
-	assert_int_equal(rig_fault.kind, QUIRE_FAULT_COPY);
+	expect_kind(QUIRE_FAULT_COPY);
 	assert_int_equal(rig_read(&f, 8 * PAGE), 1);
 	rig_write(&f, 8 * PAGE, 3);
 	assert_int_equal(load(&rig, b, own), 2);
@@ -70,8 +84,10 @@ static void everybody_sees_the_same(void **state)
 	assert_int_equal(load(&rig, b, own + 7 * PAGE), RIG_WORD + 15);
 	assert_int_equal(rig_read(&f, 15 * PAGE + 8), 0);
 	rig_validate(&rig);
-	assert_int_equal(rig_stored(&f, 8 * PAGE), RIG_WORD + 8);
-	assert_int_equal(quire_file_sync(f.file), QUIRE_OK);
+	/* Reclaim, where an allocation failed, writes sooner. */
+	if (!rig_is_injected())
+		assert_int_equal(rig_stored(&f, 8 * PAGE), RIG_WORD + 8);
+	assert_int_equal(rig_file_sync(&rig, f.file), QUIRE_OK);
 	assert_int_equal(rig_stored(&f, 8 * PAGE), 3);
 	quire_mm_destroy(a);
 	quire_mm_destroy(b);
@@ -93,19 +109,19 @@ static void writes_are_noticed(void **state)
 	rig_open(&rig, plain);
 	f = rig_file(&rig, 8);
 	mm = rig_mm(&rig);
-	at = rig_map(mm, &f, 0, 8, RW, QUIRE_MM_SHARED);
+	at = rig_map_file(mm, &f, 0, 8, RW, QUIRE_MM_SHARED);
 	assert_int_equal(load(&rig, mm, at), RIG_WORD);
 	quire_vm_figures(rig.vm, &figures);
 	assert_int_equal(figures.dirty, 0);
 	for (uint64_t turn = 1; turn < 4; turn++) {
 		store(&rig, mm, at + 8, turn);
-		assert_int_equal(rig_fault.kind, QUIRE_FAULT_REUSE);
+		expect_kind(QUIRE_FAULT_REUSE);
 		store(&rig, mm, at + 16, turn);
 		quire_vm_figures(rig.vm, &figures);
 		assert_int_equal(figures.dirty, 1);
 		assert_int_equal(figures.dirtied, turn);
 		rig_validate(&rig);
-		assert_int_equal(quire_mm_sync(mm, at, PAGE, QUIRE_MM_SYNC_SYNC),
+		assert_int_equal(rig_sync(&rig, mm, at, PAGE, QUIRE_MM_SYNC_SYNC),
 				 QUIRE_OK);
 		assert_int_equal(rig_stored(&f, 8), turn);
 		quire_vm_figures(rig.vm, &figures);
@@ -115,14 +131,14 @@ static void writes_are_noticed(void **state)
 	}
 	/* What lost its right to write by a call gets it back by one. */
 	store(&rig, mm, at, 77);
-	assert_int_equal(quire_mm_protect(mm, at, PAGE, QUIRE_READ), QUIRE_OK);
+	assert_int_equal(rig_protect(&rig, mm, at, PAGE, QUIRE_READ), QUIRE_OK);
 	assert_int_equal(rig_store(&rig, mm, at, 78), QUIRE_FAULT);
-	assert_int_equal(quire_mm_protect(mm, at, 2 * PAGE, RW), QUIRE_OK);
+	assert_int_equal(rig_protect(&rig, mm, at, 2 * PAGE, RW), QUIRE_OK);
 	store(&rig, mm, at, 79);
 	store(&rig, mm, at + PAGE, 80);
 	rig_validate(&rig);
 	/* msync of areas that have nothing to write, or ask for nothing. */
-	assert_int_equal(quire_mm_sync(mm, at, PAGE, QUIRE_MM_SYNC_ASYNC), QUIRE_OK);
+	assert_int_equal(rig_sync(&rig, mm, at, PAGE, QUIRE_MM_SYNC_ASYNC), QUIRE_OK);
 	assert_int_equal(rig_stored(&f, 0), RIG_WORD);
 	quire_mm_destroy(mm);
 	rig_file_close(&f);
@@ -141,19 +157,19 @@ static void sync_reports_holes_and_locks(void **state)
 	rig_open(&rig, plain);
 	f = rig_file(&rig, 8);
 	mm = rig_mm(&rig);
-	at = rig_map(mm, &f, 0, 8, RW, QUIRE_MM_SHARED);
+	at = rig_map_file(mm, &f, 0, 8, RW, QUIRE_MM_SHARED);
 	store(&rig, mm, at, 5);
 	store(&rig, mm, at + 4 * PAGE, 6);
-	assert_int_equal(quire_mm_unmap(mm, at + 2 * PAGE, PAGE), QUIRE_OK);
-	assert_int_equal(quire_mm_sync(mm, at, 8 * PAGE, sync), QUIRE_NO_MEMORY);
+	assert_int_equal(rig_unmap(&rig, mm, at + 2 * PAGE, PAGE), QUIRE_OK);
+	assert_int_equal(rig_sync(&rig, mm, at, 8 * PAGE, sync), QUIRE_NO_MEMORY);
 	assert_int_equal(rig_stored(&f, 0), 5);
 	assert_int_equal(rig_stored(&f, 4 * PAGE), 6);
-	assert_int_equal(quire_mm_sync(mm, at, 2 * PAGE, sync | QUIRE_MM_SYNC_ASYNC),
+	assert_int_equal(rig_sync(&rig, mm, at, 2 * PAGE, sync | QUIRE_MM_SYNC_ASYNC),
 			 QUIRE_INVALID);
-	assert_int_equal(quire_mm_sync(mm, at + 1, PAGE, sync), QUIRE_INVALID);
-	assert_int_equal(quire_mm_lock(mm, at, PAGE, 0), QUIRE_OK);
-	assert_int_equal(quire_mm_sync(mm, at, 2 * PAGE, sync | drop), QUIRE_BUSY);
-	assert_int_equal(quire_mm_sync(mm, at + PAGE, PAGE, sync | drop), QUIRE_OK);
+	assert_int_equal(rig_sync(&rig, mm, at + 1, PAGE, sync), QUIRE_INVALID);
+	assert_int_equal(rig_lock(&rig, mm, at, PAGE, 0), QUIRE_OK);
+	assert_int_equal(rig_sync(&rig, mm, at, 2 * PAGE, sync | drop), QUIRE_BUSY);
+	assert_int_equal(rig_sync(&rig, mm, at + PAGE, PAGE, sync | drop), QUIRE_OK);
 	quire_mm_destroy(mm);
 	rig_file_close(&f);
 	rig_close(&rig);
@@ -171,18 +187,17 @@ static void cut_while_mapped(void **state)
 	rig_open(&rig, plain);
 	f = rig_file(&rig, 8);
 	mm = rig_mm(&rig);
-	at = rig_map(mm, &f, 0, 10, RW, QUIRE_MM_SHARED);
-	own = rig_map(mm, &f, 0, 10, RW, QUIRE_MM_PRIVATE);
+	at = rig_map_file(mm, &f, 0, 10, RW, QUIRE_MM_SHARED);
+	own = rig_map_file(mm, &f, 0, 10, RW, QUIRE_MM_PRIVATE);
 	is_bus_error(&rig, mm, at + 8 * PAGE);
 	for (uint64_t i = 0; i < 8; i++) {
 		store(&rig, mm, at + i * PAGE + 1000, i + 1);
 		store(&rig, mm, own + i * PAGE + 2000, i + 1);
 	}
-	assert_int_equal(quire_file_resize(f.file, 3 * PAGE + 500), QUIRE_OK);
+	assert_int_equal(rig_file_resize(&rig, f.file, 3 * PAGE + 500), QUIRE_OK);
 	rig_validate(&rig);
 	quire_file_figures(f.file, &figures);
-	assert_int_equal(figures.resident, 4);
-	assert_int_equal(figures.dirty, 4);
+	assert_true(rig_is_injected() || (figures.resident == 4 && figures.dirty == 4));
 	is_bus_error(&rig, mm, at + 4 * PAGE);
 	is_bus_error(&rig, mm, own + 4 * PAGE);
 	/* The rest of the last page is zeros, but not in a copy of it. */
@@ -192,14 +207,14 @@ static void cut_while_mapped(void **state)
 	/* What is written behind the end is seen there, and never in the file. */
 	store(&rig, mm, at + 3 * PAGE + 600, 9);
 	assert_int_equal(load(&rig, mm, at + 3 * PAGE + 600), 9);
-	assert_int_equal(quire_file_resize(f.file, 6 * PAGE), QUIRE_OK);
+	assert_int_equal(rig_file_resize(&rig, f.file, 6 * PAGE), QUIRE_OK);
 	assert_int_equal(load(&rig, mm, at + 3 * PAGE + 600), 0);
 	assert_int_equal(load(&rig, mm, at + 5 * PAGE + 1000), 0);
 	assert_int_equal(load(&rig, mm, own + 5 * PAGE + 2000), 0);
 	is_bus_error(&rig, mm, at + 6 * PAGE);
 	rig_validate(&rig);
 	store(&rig, mm, at + 5 * PAGE, 10);
-	assert_int_equal(quire_file_sync(f.file), QUIRE_OK);
+	assert_int_equal(rig_file_sync(&rig, f.file), QUIRE_OK);
 	assert_int_equal(rig_stored(&f, 5 * PAGE), 10);
 	assert_int_equal(rig_stored(&f, 2 * PAGE + 1000), 3);
 	assert_int_equal(qr_soft_store_bytes(f.store), 6 * PAGE);
@@ -226,13 +241,13 @@ static void calls_grow_a_file(void **state)
 	assert_int_equal(quire_file_bytes(f.file), far + 8);
 	assert_int_equal(rig_read(&f, 50 * PAGE), 0);
 	assert_int_equal(rig_read(&f, PAGE + 4), 0);
-	assert_int_equal(quire_file_read(f.file, far + 4, &word, 8, &done), QUIRE_OK);
+	assert_int_equal(rig_file_read(&rig, f.file, far + 4, &word, 8, &done), QUIRE_OK);
 	assert_int_equal(done, 4);
-	assert_int_equal(quire_file_read(f.file, far + 8, &word, 8, &done), QUIRE_OK);
+	assert_int_equal(rig_file_read(&rig, f.file, far + 8, &word, 8, &done), QUIRE_OK);
 	assert_int_equal(done, 0);
-	assert_int_equal(quire_file_write(f.file, 1ull << 60, &word, 8, &done),
+	assert_int_equal(rig_file_write(&rig, f.file, 1ull << 60, &word, 8, &done),
 			 QUIRE_OVERFLOW);
-	assert_int_equal(quire_file_resize(f.file, 1ull << 60), QUIRE_OVERFLOW);
+	assert_int_equal(rig_file_resize(&rig, f.file, 1ull << 60), QUIRE_OVERFLOW);
 	rig_validate(&rig);
 	rig_file_close(&f);
 	rig_close(&rig);
@@ -252,30 +267,30 @@ static void faults_read_ahead(void **state)
 	rig_open(&rig, plain);
 	f = rig_file(&rig, 200);
 	mm = rig_mm(&rig);
-	at = rig_map(mm, &f, 0, 200, QUIRE_READ, QUIRE_MM_SHARED);
+	at = rig_map_file(mm, &f, 0, 200, QUIRE_READ, QUIRE_MM_SHARED);
 	load(&rig, mm, at + 50 * PAGE);
-	assert_int_equal(rig_fault.kind, QUIRE_FAULT_MAJOR);
+	expect_kind(QUIRE_FAULT_MAJOR);
 	counts = qr_soft_store_counts(f.store);
-	assert_int_equal(counts.pages_read, WINDOW);
-	assert_int_equal(counts.reads, WINDOW / QUIRE_FILE_RUN);
+	expect_count(counts.pages_read, WINDOW);
+	expect_count(counts.reads, WINDOW / QUIRE_FILE_RUN);
 	quire_mm_figures(mm, &before);
 	for (uint64_t i = 50 - WINDOW / 2; i < 50 + WINDOW / 2; i++)
 		assert_int_equal(load(&rig, mm, at + i * PAGE), RIG_WORD + i);
 	quire_mm_figures(mm, &after);
-	assert_int_equal(after.major_faults, before.major_faults);
+	expect_count(after.major_faults, before.major_faults);
 	/* Aligned windows of 16 pages: 34.., 48.., 64... */
-	assert_int_equal(after.minor_faults - before.minor_faults, 3);
+	expect_count(after.minor_faults - before.minor_faults, 3);
 	/* Who says that accesses are random gets one page. */
-	assert_int_equal(quire_mm_advise(mm, at, 200 * PAGE, QUIRE_MM_RANDOM), QUIRE_OK);
+	assert_int_equal(rig_advise(&rig, mm, at, 200 * PAGE, QUIRE_MM_RANDOM), QUIRE_OK);
 	load(&rig, mm, at + 150 * PAGE);
-	assert_int_equal(qr_soft_store_counts(f.store).pages_read, WINDOW + 1);
+	expect_count(qr_soft_store_counts(f.store).pages_read, WINDOW + 1);
 	/* Who says that they will be needed gets them now. */
 	assert_int_equal(
-		quire_mm_advise(mm, at + 100 * PAGE, 20 * PAGE, QUIRE_MM_WILLNEED),
+		rig_advise(&rig, mm, at + 100 * PAGE, 20 * PAGE, QUIRE_MM_WILLNEED),
 		QUIRE_OK);
-	assert_int_equal(qr_soft_store_counts(f.store).pages_read, WINDOW + 21);
+	expect_count(qr_soft_store_counts(f.store).pages_read, WINDOW + 21);
 	load(&rig, mm, at + 110 * PAGE);
-	assert_int_equal(rig_fault.kind, QUIRE_FAULT_MAPPED);
+	expect_kind(QUIRE_FAULT_MAPPED);
 	rig_validate(&rig);
 	quire_mm_destroy(mm);
 	rig_file_close(&f);
@@ -295,14 +310,14 @@ static void mapped_readers_read_ahead(void **state)
 	rig_open(&rig, plain);
 	f = rig_file(&rig, 256);
 	mm = rig_mm(&rig);
-	at = rig_map(mm, &f, 0, 256, QUIRE_READ, QUIRE_MM_SHARED);
-	assert_int_equal(quire_mm_advise(mm, at, 256 * PAGE, QUIRE_MM_SEQUENTIAL),
+	at = rig_map_file(mm, &f, 0, 256, QUIRE_READ, QUIRE_MM_SHARED);
+	assert_int_equal(rig_advise(&rig, mm, at, 256 * PAGE, QUIRE_MM_SEQUENTIAL),
 			 QUIRE_OK);
 	for (uint64_t i = 0; i < 256; i++)
 		assert_int_equal(load(&rig, mm, at + i * PAGE), RIG_WORD + i);
 	quire_mm_figures(mm, &figures);
-	assert_int_equal(figures.major_faults, 1);
-	assert_int_equal(qr_soft_store_counts(f.store).pages_read, 256);
+	expect_count(figures.major_faults, 1);
+	expect_count(qr_soft_store_counts(f.store).pages_read, 256);
 	rig_validate(&rig);
 	quire_mm_destroy(mm);
 	rig_file_close(&f);
@@ -322,8 +337,8 @@ static void readers_read_ahead(void **state)
 	for (uint64_t i = 0; i < 256; i++)
 		assert_int_equal(rig_read(&f, i * PAGE), RIG_WORD + i);
 	counts = qr_soft_store_counts(f.store);
-	assert_int_equal(counts.pages_read, 256);
-	assert_true(counts.reads < 256 / 8);
+	expect_count(counts.pages_read, 256);
+	assert_true(rig_is_injected() || counts.reads < 256 / 8);
 	rig_validate(&rig);
 	rig_file_close(&f);
 	rig_close(&rig);
@@ -340,11 +355,11 @@ static void fork_and_moves(void **state)
 	rig_open(&rig, plain);
 	f = rig_file(&rig, 16);
 	mm = rig_mm(&rig);
-	at = rig_map(mm, &f, 0, 16, RW, QUIRE_MM_SHARED);
-	own = rig_map(mm, &f, 4, 8, RW, QUIRE_MM_PRIVATE);
+	at = rig_map_file(mm, &f, 0, 16, RW, QUIRE_MM_SHARED);
+	own = rig_map_file(mm, &f, 4, 8, RW, QUIRE_MM_PRIVATE);
 	load(&rig, mm, own + PAGE);
 	store(&rig, mm, own, 1);
-	assert_int_equal(quire_mm_fork(mm, &child), QUIRE_OK);
+	assert_int_equal(rig_fork(&rig, mm, &child), QUIRE_OK);
 	rig_validate(&rig);
 	store(&rig, child, own, 2);
 	store(&rig, child, at, 3);
@@ -353,14 +368,14 @@ static void fork_and_moves(void **state)
 	assert_int_equal(load(&rig, child, own + PAGE), RIG_WORD + 5);
 	rig_validate(&rig);
 	/* Copies go along with the move, and are found there. */
-	assert_int_equal(quire_mm_remap(mm, own, 8 * PAGE, 700 * PAGE,
-					QUIRE_REMAP_MAYMOVE, 0, &moved),
+	assert_int_equal(rig_remap(&rig, mm, own, 8 * PAGE, 700 * PAGE,
+				   QUIRE_REMAP_MAYMOVE, 0, &moved),
 			 QUIRE_OK);
 	assert_int_equal(load(&rig, mm, moved), 1);
 	assert_int_equal(load(&rig, mm, moved + 3 * PAGE), RIG_WORD + 7);
 	is_bus_error(&rig, mm, moved + 12 * PAGE);
 	rig_validate(&rig);
-	assert_int_equal(quire_mm_protect(mm, moved + PAGE, 2 * PAGE, QUIRE_READ),
+	assert_int_equal(rig_protect(&rig, mm, moved + PAGE, 2 * PAGE, QUIRE_READ),
 			 QUIRE_OK);
 	assert_int_equal(rig_store(&rig, mm, moved + PAGE, 1), QUIRE_FAULT);
 	assert_int_equal(load(&rig, mm, moved + PAGE), RIG_WORD + 5);
@@ -390,15 +405,15 @@ static void holes_are_punched(void **state)
 	soft = qr_computer_soft(rig.computer);
 	f = rig_file(&rig, 16);
 	mm = rig_mm(&rig);
-	at = rig_map(mm, &f, 2, 20, RW, QUIRE_MM_SHARED);
-	own = rig_map(mm, &f, 0, 16, RW, QUIRE_MM_PRIVATE);
+	at = rig_map_file(mm, &f, 2, 20, RW, QUIRE_MM_SHARED);
+	own = rig_map_file(mm, &f, 0, 16, RW, QUIRE_MM_PRIVATE);
 	store(&rig, mm, at, 1);
 	store(&rig, mm, own + 3 * PAGE, 2);
 	qr_soft_fail(soft, QR_SOFT_FILE_PUNCH, 1, 1);
-	assert_int_equal(quire_mm_advise(mm, at, 4 * PAGE, QUIRE_MM_REMOVE), QUIRE_IO);
+	assert_int_equal(rig_advise(&rig, mm, at, 4 * PAGE, QUIRE_MM_REMOVE), QUIRE_IO);
 	assert_int_equal(load(&rig, mm, at), 1);
 	assert_int_equal(load(&rig, mm, at + PAGE), RIG_WORD + 3);
-	assert_int_equal(quire_mm_advise(mm, at, 4 * PAGE, QUIRE_MM_REMOVE), QUIRE_OK);
+	assert_int_equal(rig_advise(&rig, mm, at, 4 * PAGE, QUIRE_MM_REMOVE), QUIRE_OK);
 	rig_validate(&rig);
 	quire_vm_figures(rig.vm, &figures);
 	assert_int_equal(figures.dirty, 0);
@@ -411,15 +426,15 @@ static void holes_are_punched(void **state)
 	assert_int_equal(load(&rig, mm, own + 3 * PAGE), 2);
 	assert_int_equal(quire_file_bytes(f.file), 16 * PAGE);
 	/* Behind the end there is nothing to take out. */
-	assert_int_equal(quire_mm_advise(mm, at + 16 * PAGE, 2 * PAGE, QUIRE_MM_REMOVE),
+	assert_int_equal(rig_advise(&rig, mm, at + 16 * PAGE, 2 * PAGE, QUIRE_MM_REMOVE),
 			 QUIRE_OK);
-	assert_int_equal(quire_mm_advise(mm, at + 12 * PAGE, 8 * PAGE, QUIRE_MM_REMOVE),
+	assert_int_equal(rig_advise(&rig, mm, at + 12 * PAGE, 8 * PAGE, QUIRE_MM_REMOVE),
 			 QUIRE_OK);
 	assert_int_equal(rig_stored(&f, 15 * PAGE), 0);
 	no_holes = *f.file->config.ops;
 	no_holes.punch = NULL;
 	f.file->config.ops = &no_holes;
-	assert_int_equal(quire_mm_advise(mm, at, PAGE, QUIRE_MM_REMOVE),
+	assert_int_equal(rig_advise(&rig, mm, at, PAGE, QUIRE_MM_REMOVE),
 			 QUIRE_UNSUPPORTED);
 	quire_mm_destroy(mm);
 	rig_file_close(&f);
@@ -443,10 +458,10 @@ static void memory_is_charged_by_page(void **state)
 	config.vm.overcommit = QUIRE_OVERCOMMIT_NEVER;
 	config.vm.overcommit_ratio = 1;
 	rig_open(&rig, config);
-	assert_int_equal(quire_file_open(rig.vm, &memory, &file), QUIRE_OK);
+	assert_int_equal(rig_file_open(&rig, &memory, &file), QUIRE_OK);
 	mm = rig_mm(&rig);
 	assert_int_equal(
-		quire_mm_map_file(mm, file, 0, 0, 64 * PAGE, RW, QUIRE_MM_SHARED, &at),
+		rig_map_at(&rig, mm, file, 0, 0, 64 * PAGE, RW, QUIRE_MM_SHARED, &at),
 		QUIRE_OK);
 	quire_vm_figures(rig.vm, &figures);
 	assert_int_equal(figures.committed, 0);
@@ -456,16 +471,17 @@ static void memory_is_charged_by_page(void **state)
 	assert_int_equal(nr, 20);
 	assert_int_equal(rig_fault.kind, QUIRE_FAULT_BUS);
 	rig_validate(&rig);
-	assert_int_equal(quire_file_write(file, 40 * PAGE, &value, 8, &done),
+	assert_int_equal(rig_file_write(&rig, file, 40 * PAGE, &value, 8, &done),
 			 QUIRE_NO_SPACE);
 	assert_int_equal(
-		quire_mm_advise(mm, at + 30 * PAGE, PAGE, QUIRE_MM_POPULATE_READ),
+		rig_advise(&rig, mm, at + 30 * PAGE, PAGE, QUIRE_MM_POPULATE_READ),
 		QUIRE_FAULT);
-	assert_int_equal(quire_mm_advise(mm, at, 5 * PAGE, QUIRE_MM_REMOVE), QUIRE_OK);
+	assert_int_equal(rig_advise(&rig, mm, at, 5 * PAGE, QUIRE_MM_REMOVE), QUIRE_OK);
 	quire_vm_figures(rig.vm, &figures);
 	assert_int_equal(figures.committed, 15);
-	assert_int_equal(quire_file_write(file, 40 * PAGE, &value, 8, &done), QUIRE_OK);
-	assert_int_equal(quire_file_resize(file, 10 * PAGE), QUIRE_OK);
+	assert_int_equal(rig_file_write(&rig, file, 40 * PAGE, &value, 8, &done),
+			 QUIRE_OK);
+	assert_int_equal(rig_file_resize(&rig, file, 10 * PAGE), QUIRE_OK);
 	quire_vm_figures(rig.vm, &figures);
 	assert_int_equal(figures.committed, 5);
 	rig_validate(&rig);
@@ -487,41 +503,44 @@ static void advice_about_files(void **state)
 	rig_open(&rig, plain);
 	f = rig_file(&rig, 64);
 	mm = rig_mm(&rig);
-	at = rig_map(mm, &f, 0, 8, RW, QUIRE_MM_SHARED);
-	own = rig_map(mm, &f, 0, 8, RW, QUIRE_MM_PRIVATE);
+	at = rig_map_file(mm, &f, 0, 8, RW, QUIRE_MM_SHARED);
+	own = rig_map_file(mm, &f, 0, 8, RW, QUIRE_MM_PRIVATE);
 	store(&rig, mm, at, 1);
 	store(&rig, mm, own, 2);
-	assert_int_equal(quire_mm_advise(mm, at, PAGE, QUIRE_MM_FREE), QUIRE_INVALID);
-	assert_int_equal(quire_mm_advise(mm, own, PAGE, QUIRE_MM_FREE), QUIRE_INVALID);
-	assert_int_equal(quire_mm_advise(mm, own, PAGE, QUIRE_MM_REMOVE), QUIRE_REFUSED);
+	assert_int_equal(rig_advise(&rig, mm, at, PAGE, QUIRE_MM_FREE), QUIRE_INVALID);
+	assert_int_equal(rig_advise(&rig, mm, own, PAGE, QUIRE_MM_FREE), QUIRE_INVALID);
+	assert_int_equal(rig_advise(&rig, mm, own, PAGE, QUIRE_MM_REMOVE), QUIRE_REFUSED);
 	/* Only the copy is lost: what is in the file is in the file. */
-	assert_int_equal(quire_mm_advise(mm, at, 8 * PAGE, QUIRE_MM_DONTNEED), QUIRE_OK);
-	assert_int_equal(quire_mm_advise(mm, own, 8 * PAGE, QUIRE_MM_DONTNEED), QUIRE_OK);
+	assert_int_equal(rig_advise(&rig, mm, at, 8 * PAGE, QUIRE_MM_DONTNEED), QUIRE_OK);
+	assert_int_equal(rig_advise(&rig, mm, own, 8 * PAGE, QUIRE_MM_DONTNEED),
+			 QUIRE_OK);
 	assert_int_equal(load(&rig, mm, own), 1);
 	assert_int_equal(quire_mm_incore(mm, at, 8 * PAGE, vec), QUIRE_OK);
-	assert_int_equal(vec[0] + vec[7], 2);
-	assert_int_equal(quire_mm_advise(mm, at, 8 * PAGE, QUIRE_MM_COLD), QUIRE_OK);
+	expect_count(vec[0] + vec[7], 2);
+	assert_int_equal(rig_advise(&rig, mm, at, 8 * PAGE, QUIRE_MM_COLD), QUIRE_OK);
 	/* Dirty pages are written before they go; page 0 is mapped twice and stays. */
 	load(&rig, mm, at + 3 * PAGE);
 	store(&rig, mm, at + 3 * PAGE, 4);
-	assert_int_equal(quire_mm_advise(mm, own, 8 * PAGE, QUIRE_MM_DONTNEED), QUIRE_OK);
+	assert_int_equal(rig_advise(&rig, mm, own, 8 * PAGE, QUIRE_MM_DONTNEED),
+			 QUIRE_OK);
 	load(&rig, mm, at);
-	assert_int_equal(quire_mm_advise(mm, at, 8 * PAGE, QUIRE_MM_PAGEOUT), QUIRE_OK);
+	assert_int_equal(rig_advise(&rig, mm, at, 8 * PAGE, QUIRE_MM_PAGEOUT), QUIRE_OK);
 	rig_validate(&rig);
 	assert_int_equal(rig_stored(&f, 3 * PAGE), 4);
 	assert_int_equal(quire_mm_incore(mm, at, 8 * PAGE, vec), QUIRE_OK);
 	for (uint32_t i = 0; i < 8; i++)
-		assert_int_equal(vec[i], 0);
+		expect_count(vec[i], 0);
 	assert_int_equal(load(&rig, mm, at + 3 * PAGE), 4);
-	assert_int_equal(rig_fault.kind, QUIRE_FAULT_MAJOR);
+	expect_kind(QUIRE_FAULT_MAJOR);
 	/* What is locked stays. */
-	assert_int_equal(quire_mm_lock(mm, at, 8 * PAGE, 0), QUIRE_OK);
-	assert_int_equal(quire_mm_advise(mm, at, 8 * PAGE, QUIRE_MM_PAGEOUT),
+	assert_int_equal(rig_lock(&rig, mm, at, 8 * PAGE, 0), QUIRE_OK);
+	assert_int_equal(rig_advise(&rig, mm, at, 8 * PAGE, QUIRE_MM_PAGEOUT),
 			 QUIRE_INVALID);
-	assert_int_equal(quire_mm_advise(mm, at, 8 * PAGE, QUIRE_MM_DONTNEED),
+	assert_int_equal(rig_advise(&rig, mm, at, 8 * PAGE, QUIRE_MM_DONTNEED),
 			 QUIRE_INVALID);
-	assert_int_equal(quire_mm_lock(mm, rig_map(mm, &f, 60, 8, RW, QUIRE_MM_SHARED),
-				       8 * PAGE, 0),
+	assert_int_equal(rig_lock(&rig, mm,
+				  rig_map_file(mm, &f, 60, 8, RW, QUIRE_MM_SHARED),
+				  8 * PAGE, 0),
 			 QUIRE_NO_MEMORY);
 	quire_file_figures(f.file, &figures);
 	assert_int_equal(figures.areas, 3);
@@ -542,29 +561,31 @@ static void rights_of_a_file(void **state)
 
 	(void)state;
 	rig_open(&rig, plain);
+	f.rig = &rig;
 	f.store = qr_soft_store_new(qr_computer_soft(rig.computer), 4 * PAGE);
 	config = qr_soft_store_config(f.store, "/data/constant");
 	config.is_readonly = true;
-	assert_int_equal(quire_file_open(rig.vm, &config, &f.file), QUIRE_OK);
+	assert_int_equal(rig_file_open(&rig, &config, &f.file), QUIRE_OK);
 	mm = rig_mm(&rig);
 	assert_int_equal(
-		quire_mm_map_file(mm, f.file, 0, 0, PAGE, RW, QUIRE_MM_SHARED, &at),
+		rig_map_at(&rig, mm, f.file, 0, 0, PAGE, RW, QUIRE_MM_SHARED, &at),
 		QUIRE_REFUSED);
 	assert_int_equal(
-		quire_mm_map_file(mm, f.file, 1, 0, PAGE, RW, QUIRE_MM_SHARED, &at),
+		rig_map_at(&rig, mm, f.file, 1, 0, PAGE, RW, QUIRE_MM_SHARED, &at),
 		QUIRE_INVALID);
-	assert_int_equal(quire_mm_map_file(mm, f.file, 1ull << 60, 0, PAGE, QUIRE_READ,
-					   QUIRE_MM_SHARED, &at),
+	assert_int_equal(rig_map_at(&rig, mm, f.file, 1ull << 60, 0, PAGE, QUIRE_READ,
+				    QUIRE_MM_SHARED, &at),
 			 QUIRE_OVERFLOW);
-	assert_int_equal(quire_mm_map_file(mm, f.file, 0, 0, PAGE, QUIRE_READ,
-					   QUIRE_MM_PRIVATE | QUIRE_MM_GROWSDOWN, &at),
+	assert_int_equal(rig_map_at(&rig, mm, f.file, 0, 0, PAGE, QUIRE_READ,
+				    QUIRE_MM_PRIVATE | QUIRE_MM_GROWSDOWN, &at),
 			 QUIRE_INVALID);
-	at = rig_map(mm, &f, 0, 4, QUIRE_READ, QUIRE_MM_SHARED);
-	assert_int_equal(quire_mm_protect(mm, at, PAGE, RW), QUIRE_REFUSED);
-	at = rig_map(mm, &f, 0, 4, RW, QUIRE_MM_PRIVATE);
+	at = rig_map_file(mm, &f, 0, 4, QUIRE_READ, QUIRE_MM_SHARED);
+	assert_int_equal(rig_protect(&rig, mm, at, PAGE, RW), QUIRE_REFUSED);
+	at = rig_map_file(mm, &f, 0, 4, RW, QUIRE_MM_PRIVATE);
 	store(&rig, mm, at, 1);
-	assert_int_equal(quire_file_write(f.file, 0, &value, 8, &done), QUIRE_NO_FILE);
-	assert_int_equal(quire_file_resize(f.file, 0), QUIRE_INVALID);
+	assert_int_equal(rig_file_write(&rig, f.file, 0, &value, 8, &done),
+			 QUIRE_NO_FILE);
+	assert_int_equal(rig_file_resize(&rig, f.file, 0), QUIRE_INVALID);
 	/* The file lives as long as it is mapped. */
 	quire_file_close(f.file);
 	assert_int_equal(load(&rig, mm, at + PAGE), 0);
@@ -585,17 +606,17 @@ static void files_in_memory(void **state)
 	};
 	const struct quire_file_config memory = {.name = "/memfd:test (deleted)"};
 	struct quire_file_figures figures;
-	struct rig_file f = {NULL, NULL};
-	struct quire_mm *mm;
 	struct rig rig;
+	struct rig_file f = {.rig = &rig};
+	struct quire_mm *mm;
 	uint64_t at;
 
 	(void)state;
 	rig_open(&rig, config);
-	assert_int_equal(quire_file_open(rig.vm, &memory, &f.file), QUIRE_OK);
+	assert_int_equal(rig_file_open(&rig, &memory, &f.file), QUIRE_OK);
 	mm = rig_mm(&rig);
-	assert_int_equal(quire_file_resize(f.file, 900 * PAGE), QUIRE_OK);
-	at = rig_map(mm, &f, 0, 1000, RW, QUIRE_MM_SHARED);
+	assert_int_equal(rig_file_resize(&rig, f.file, 900 * PAGE), QUIRE_OK);
+	at = rig_map_file(mm, &f, 0, 1000, RW, QUIRE_MM_SHARED);
 	for (uint64_t i = 0; i < 900; i++)
 		i % 2 == 0 ? store(&rig, mm, at + i * PAGE, i + 1)
 			   : rig_write(&f, i * PAGE, i + 1);
@@ -609,21 +630,44 @@ static void files_in_memory(void **state)
 				 i + 1);
 	is_bus_error(&rig, mm, at + 900 * PAGE);
 	/* A tail that is out comes in to be cut. */
-	assert_int_equal(quire_mm_advise(mm, at, 1000 * PAGE, QUIRE_MM_PAGEOUT),
+	assert_int_equal(rig_advise(&rig, mm, at, 1000 * PAGE, QUIRE_MM_PAGEOUT),
 			 QUIRE_OK);
-	assert_int_equal(quire_file_resize(f.file, 5 * PAGE + 4), QUIRE_OK);
+	assert_int_equal(rig_file_resize(&rig, f.file, 5 * PAGE + 4), QUIRE_OK);
 	quire_file_figures(f.file, &figures);
 	assert_true(figures.resident > 0 && figures.resident + figures.swapped == 6);
-	assert_int_equal(quire_file_resize(f.file, 6 * PAGE), QUIRE_OK);
+	assert_int_equal(rig_file_resize(&rig, f.file, 6 * PAGE), QUIRE_OK);
 	assert_int_equal(load(&rig, mm, at + 5 * PAGE), 6);
-	assert_int_equal(quire_file_sync(f.file), QUIRE_OK);
-	assert_int_equal(quire_mm_advise(mm, at, PAGE, QUIRE_MM_REMOVE), QUIRE_OK);
+	assert_int_equal(rig_file_sync(&rig, f.file), QUIRE_OK);
+	assert_int_equal(rig_advise(&rig, mm, at, PAGE, QUIRE_MM_REMOVE), QUIRE_OK);
 	assert_int_equal(rig_read(&f, 0), 0);
 	rig_validate(&rig);
 	quire_file_close(f.file);
 	assert_int_equal(load(&rig, mm, at + PAGE), 2);
 	quire_mm_destroy(mm);
 	rig_close(&rig);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+	static void (*const scenarios[])(void **state) = {
+		everybody_sees_the_same,
+		writes_are_noticed,
+		sync_reports_holes_and_locks,
+		cut_while_mapped,
+		calls_grow_a_file,
+		faults_read_ahead,
+		readers_read_ahead,
+		fork_and_moves,
+		advice_about_files,
+		rights_of_a_file,
+		mapped_readers_read_ahead,
+		holes_are_punched,
+		memory_is_charged_by_page,
+	};
+
+	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++)
+		rig_in_every_way(scenarios[i], state);
+	rig_in_some_ways(files_in_memory, state, 97);
 }
 
 int main(void)
@@ -643,6 +687,7 @@ int main(void)
 		cmocka_unit_test(memory_is_charged_by_page),
 		cmocka_unit_test(rights_of_a_file),
 		cmocka_unit_test(files_in_memory),
+		cmocka_unit_test(every_allocation_may_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,13 +14,16 @@
 
 #include <cmocka.h>
 
-#define SEEDS	  6u
-#define STEPS	  500u
-#define PAGES	  700u
-#define PROCESSES 5u
-#define OBJECTS	  64u
-#define WORD	  136u /* the word of a page that is looked at */
-#define RW	  (QUIRE_READ | QUIRE_WRITE)
+#define SEEDS	      6u
+#define STEPS	      500u
+#define FAILING_STEPS 40u
+#define PAGES	      2560u /* at most */
+#define HUGE	      512u
+#define FEW	      700u
+#define PROCESSES     5u
+#define OBJECTS	      64u
+#define WORD	      136u /* the word of a page that is looked at */
+#define RW	      (QUIRE_READ | QUIRE_WRITE)
 
 struct page {
 	bool is_mapped, is_readonly;
@@ -36,6 +39,8 @@ struct process {
 
 struct history {
 	struct rig rig;
+	bool is_huge; /* huge pages: longer ranges, on their bounds */
+	uint32_t nr_pages;
 	uint64_t state;
 	struct process processes[PROCESSES];
 	uint64_t objects[OBJECTS][PAGES];
@@ -78,10 +83,15 @@ static struct process *somebody(struct history *h)
 
 static void range(struct history *h, uint32_t *first, uint32_t *nr)
 {
-	*first = below(h, PAGES);
+	*first = below(h, h->nr_pages);
 	*nr = 1 + below(h, below(h, 3) == 0 ? 200 : 20);
-	if (*nr > PAGES - *first)
-		*nr = PAGES - *first;
+	if (h->is_huge && below(h, 2) == 0) {
+		*first &= ~(HUGE - 1);
+		*nr = HUGE * (1 + below(h, 2)) +
+		      (below(h, 4) == 0 ? 1 + below(h, 40) : 0);
+	}
+	if (*nr > h->nr_pages - *first)
+		*nr = h->nr_pages - *first;
 }
 
 static void do_map(struct history *h, struct process *p)
@@ -92,7 +102,7 @@ static void do_map(struct history *h, struct process *p)
 	uint64_t at;
 
 	range(h, &first, &nr);
-	assert_int_equal(quire_mm_map(p->mm, va_of(first), nr * PAGE, RW, flags, &at),
+	assert_int_equal(rig_map(&h->rig, p->mm, va_of(first), nr * PAGE, RW, flags, &at),
 			 QUIRE_OK);
 	if (shared)
 		object = ++h->nr_objects;
@@ -106,7 +116,7 @@ static void do_unmap(struct history *h, struct process *p)
 	uint32_t first, nr;
 
 	range(h, &first, &nr);
-	assert_int_equal(quire_mm_unmap(p->mm, va_of(first), nr * PAGE), QUIRE_OK);
+	assert_int_equal(rig_unmap(&h->rig, p->mm, va_of(first), nr * PAGE), QUIRE_OK);
 	for (uint32_t i = 0; i < nr; i++)
 		p->pages[first + i] = (struct page){0};
 }
@@ -116,7 +126,7 @@ static void do_forget(struct history *h, struct process *p)
 	uint32_t first, nr;
 
 	range(h, &first, &nr);
-	(void)quire_mm_advise(p->mm, va_of(first), nr * PAGE, QUIRE_MM_DONTNEED);
+	(void)rig_advise(&h->rig, p->mm, va_of(first), nr * PAGE, QUIRE_MM_DONTNEED);
 	for (uint32_t i = 0; i < nr; i++)
 		if (p->pages[first + i].object == 0)
 			p->pages[first + i].value = 0;
@@ -128,8 +138,8 @@ static void do_protect(struct history *h, struct process *p)
 	uint32_t first, nr;
 
 	range(h, &first, &nr);
-	(void)quire_mm_protect(p->mm, va_of(first), nr * PAGE,
-			       readonly ? QUIRE_READ : RW);
+	(void)rig_protect(&h->rig, p->mm, va_of(first), nr * PAGE,
+			  readonly ? QUIRE_READ : RW);
 	for (uint32_t i = 0; i < nr && p->pages[first + i].is_mapped; i++)
 		p->pages[first + i].is_readonly = readonly;
 }
@@ -144,11 +154,13 @@ static void do_move(struct history *h, struct process *p)
 	for (uint32_t i = 0; i < nr; i++)
 		if (!p->pages[first + i].is_mapped)
 			return;
-	if (to + nr > PAGES || (to < first + nr && first < to + nr))
+	if (h->is_huge && below(h, 2) == 0)
+		to = (to & ~(HUGE - 1)) + first % HUGE;
+	if (to + nr > h->nr_pages || (to < first + nr && first < to + nr))
 		return;
-	assert_int_equal(quire_mm_remap(p->mm, va_of(first), nr * PAGE, nr * PAGE,
-					QUIRE_REMAP_MAYMOVE | QUIRE_REMAP_FIXED,
-					va_of(to), &at),
+	assert_int_equal(rig_remap(&h->rig, p->mm, va_of(first), nr * PAGE, nr * PAGE,
+				   QUIRE_REMAP_MAYMOVE | QUIRE_REMAP_FIXED, va_of(to),
+				   &at),
 			 QUIRE_OK);
 	for (uint32_t i = 0; i < nr; i++) {
 		p->pages[to + i] = p->pages[first + i];
@@ -182,8 +194,39 @@ static void do_accesses(struct history *h, struct process *p)
 	uint32_t first, nr;
 
 	range(h, &first, &nr);
-	for (uint32_t i = 0; i < nr; i++)
+	for (uint32_t i = 0; i<nr; i += nr> 200 ? 1 + below(h, 40) : 1)
 		do_access(h, p, first + i);
+}
+
+/* What changes nothing that a process can see. */
+static void do_advise(struct history *h, struct process *p)
+{
+	static const enum quire_mm_advice advices[] = {
+		QUIRE_MM_HUGEPAGE, QUIRE_MM_HUGEPAGE,	QUIRE_MM_NOHUGEPAGE,
+		QUIRE_MM_COLLAPSE, QUIRE_MM_COLLAPSE,	QUIRE_MM_COLD,
+		QUIRE_MM_RANDOM,   QUIRE_MM_SEQUENTIAL, QUIRE_MM_NORMAL,
+		QUIRE_MM_WILLNEED,
+	};
+	uint32_t first, nr;
+
+	range(h, &first, &nr);
+	(void)rig_advise(&h->rig, p->mm, va_of(first), nr * PAGE,
+			 advices[below(h, sizeof(advices) / sizeof(advices[0]))]);
+}
+
+/* Another frequency of everything, and a turn of the daemon. */
+static void do_khugepaged(struct history *h)
+{
+	struct quire_thp thp;
+
+	quire_vm_thp(h->rig.vm, &thp);
+	thp.max_ptes_none = below(h, HUGE + 1);
+	thp.max_ptes_swap = below(h, HUGE + 1);
+	thp.max_ptes_shared = below(h, HUGE + 1);
+	thp.pages_to_scan = HUGE * below(h, 12);
+	thp.defrag = (enum quire_thp_mode)below(h, 3);
+	assert_int_equal(quire_vm_set_thp(h->rig.vm, &thp), QUIRE_OK);
+	(void)quire_vm_khugepaged(h->rig.vm);
 }
 
 static void do_fork(struct history *h, struct process *p)
@@ -194,7 +237,7 @@ static void do_fork(struct history *h, struct process *p)
 		if (child->mm != NULL)
 			continue;
 		*child = *p;
-		assert_int_equal(quire_mm_fork(p->mm, &child->mm), QUIRE_OK);
+		assert_int_equal(rig_fork(&h->rig, p->mm, &child->mm), QUIRE_OK);
 		return;
 	}
 }
@@ -217,7 +260,7 @@ static void compare_walks(struct history *h, struct process *p)
 {
 	const uint64_t frame_bits = (1ull << 55) - 1;
 
-	for (uint32_t i = 0; i < PAGES; i++) {
+	for (uint32_t i = 0; i < h->nr_pages; i++) {
 		uint64_t word = quire_report_pagemap(p->mm, va_of(i));
 		bool is_writable = false;
 		quire_pfn frame = {0};
@@ -236,9 +279,13 @@ static void compare_walks(struct history *h, struct process *p)
 static void step(struct history *h)
 {
 	struct process *p = somebody(h);
-	uint32_t kind = below(h, 20);
+	uint32_t kind = below(h, h->is_huge ? 24 : 20);
 
-	if (kind < 3)
+	if (kind >= 22)
+		do_khugepaged(h);
+	else if (kind >= 20)
+		do_advise(h, p);
+	else if (kind < 3)
 		do_map(h, p);
 	else if (kind < 4)
 		do_unmap(h, p);
@@ -258,32 +305,68 @@ static void step(struct history *h)
 	compare_walks(h, somebody(h));
 }
 
-static void run(uint64_t seed, enum quire_swap_mode swap)
+/* What the histories of a test came to. */
+static struct quire_huge_figures seen;
+
+static void note(struct history *h)
+{
+	struct quire_huge_figures figures;
+
+	quire_vm_huge_figures(h->rig.vm, &figures);
+	seen.fault_alloc += figures.fault_alloc;
+	seen.collapsed += figures.collapsed;
+	seen.split_page += figures.split_page;
+	seen.migrate_success += figures.migrate_success;
+	assert_int_equal(figures.anon, 0);
+}
+
+/* A machine in which a history takes place. */
+struct setting {
+	enum quire_swap_mode swap;
+	enum quire_thp_mode thp;
+	uint32_t nr_frames, nr_pages;
+};
+
+enum { SMALL, SWAPPING, HUGE_ALWAYS, HUGE_ADVISED, HUGE_SCARCE };
+
+static struct setting settings[] = {
+	[SMALL] = {QUIRE_SWAP_NONE, QUIRE_THP_NEVER, 8192, FEW},
+	[SWAPPING] = {QUIRE_SWAP_FILE, QUIRE_THP_NEVER, 900, FEW},
+	[HUGE_ALWAYS] = {QUIRE_SWAP_NONE, QUIRE_THP_ALWAYS, 20480, PAGES},
+	[HUGE_ADVISED] = {QUIRE_SWAP_FILE, QUIRE_THP_MADVISE, 4096, PAGES},
+	[HUGE_SCARCE] = {QUIRE_SWAP_FILE, QUIRE_THP_ALWAYS, 3072, PAGES},
+};
+
+static void run(uint64_t seed, const struct setting *setting, uint32_t steps)
 {
 	struct qr_computer_config config = {
-		.soft = {.nr_frames = swap == QUIRE_SWAP_NONE ? 8192 : 900,
+		.soft = {.nr_frames = setting->nr_frames,
 			 .nr_disks = 4,
 			 .disk_extents = 4096},
-		.vm = {.swap = swap, .overcommit = QUIRE_OVERCOMMIT_ALWAYS},
+		.vm = {.swap = setting->swap,
+		       .overcommit = QUIRE_OVERCOMMIT_ALWAYS,
+		       .thp = setting->thp},
 		.nr_cpus = 1,
 	};
 	struct history *h = calloc(1, sizeof(*h));
 
 	assert_non_null(h);
-	printf("seed %llu, swap %u\n", (unsigned long long)seed, (unsigned)swap);
 	h->state = seed;
+	h->is_huge = setting->thp != QUIRE_THP_NEVER;
+	h->nr_pages = setting->nr_pages;
 	rig_open(&h->rig, config);
 	h->processes[0].mm = rig_mm(&h->rig);
-	for (uint32_t i = 0; i < STEPS; i++)
+	for (uint32_t i = 0; i < steps; i++)
 		step(h);
 	for (uint32_t i = 0; i < PROCESSES; i++)
 		if (h->processes[i].mm != NULL)
 			quire_mm_destroy(h->processes[i].mm);
+	note(h);
 	rig_close(&h->rig);
 	free(h);
 }
 
-static uint64_t setting(const char *name, uint64_t otherwise)
+static uint64_t number_of(const char *name, uint64_t otherwise)
 {
 	const char *text = getenv(name);
 
@@ -292,20 +375,49 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 
 static void histories(void **state)
 {
-	enum quire_swap_mode swap = *(enum quire_swap_mode *)*state;
-	uint64_t first = setting("QUIRE_SEED_FIRST", 1);
-	uint64_t nr = setting("QUIRE_SEEDS", SEEDS);
+	const struct setting *setting = *state;
+	uint64_t first = number_of("QUIRE_SEED_FIRST", 1);
+	uint64_t nr = number_of("QUIRE_SEEDS", SEEDS);
 
-	for (uint64_t seed = first; seed < first + nr; seed++)
-		run(seed, swap);
+	for (uint64_t seed = first; seed < first + nr; seed++) {
+		printf("seed %llu, %u frames\n", (unsigned long long)seed,
+		       setting->nr_frames);
+		run(seed, setting, STEPS);
+	}
+}
+
+static void huge_histories(void **state)
+{
+	seen = (struct quire_huge_figures){0};
+	histories(state);
+	assert_true(seen.fault_alloc > 0 && seen.collapsed > 0 && seen.split_page > 0);
+}
+
+static const struct setting *failing;
+
+static void short_history(void **state)
+{
+	(void)state;
+	run(1, failing, FAILING_STEPS);
+}
+
+static void histories_with_failures(void **state)
+{
+	failing = *state;
+	rig_in_every_way(short_history, state);
 }
 
 int main(void)
 {
-	static enum quire_swap_mode none = QUIRE_SWAP_NONE, file = QUIRE_SWAP_FILE;
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_prestate(histories, &none),
-		cmocka_unit_test_prestate(histories, &file),
+		cmocka_unit_test_prestate(histories, &settings[SMALL]),
+		cmocka_unit_test_prestate(histories, &settings[SWAPPING]),
+		cmocka_unit_test_prestate(huge_histories, &settings[HUGE_ALWAYS]),
+		cmocka_unit_test_prestate(huge_histories, &settings[HUGE_ADVISED]),
+		cmocka_unit_test_prestate(huge_histories, &settings[HUGE_SCARCE]),
+		cmocka_unit_test_prestate(histories_with_failures, &settings[SMALL]),
+		cmocka_unit_test_prestate(histories_with_failures,
+					  &settings[HUGE_ALWAYS]),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,7 +121,9 @@ static void open_bed(struct bed *bed, uint32_t nr_frames)
 		.limits = {QUIRE_UNLIMITED, QUIRE_UNLIMITED, QUIRE_UNLIMITED,
 			   QUIRE_UNLIMITED},
 	};
-	struct quire_vm_config config = {.swap = QUIRE_SWAP_NONE};
+	struct quire_vm_config config = {.swap = QUIRE_SWAP_NONE,
+					 .overcommit = QUIRE_OVERCOMMIT_ALWAYS,
+					 .thp = QUIRE_THP_MADVISE};
 
 	memset(bed, 0, sizeof(*bed));
 	sem_init(&bed->has_come, 0, 0);
@@ -398,6 +400,104 @@ static void the_writer_closes(void **state)
 	sem_destroy(&bed.may_go);
 }
 
+/* ---- pages that move */
+
+static uint64_t frame_of(struct bed *bed, uint64_t va)
+{
+	return quire_report_pagemap(bed->mm, va) & ((1ull << 55) - 1);
+}
+
+static uint64_t map_private(struct bed *bed, uint64_t start, uint64_t pages)
+{
+	uint32_t flags = QUIRE_MM_PRIVATE | (start != 0 ? QUIRE_MM_FIXED : 0);
+	uint64_t at;
+
+	assert_int_equal(quire_mm_map(bed->mm, start, pages * PAGE, RW, flags, &at),
+			 QUIRE_OK);
+	return at;
+}
+
+/* They keep page 3 from lying beside the first tables. */
+#define FIRST_PAGES 700u
+
+static void touch(struct bed *bed, uint64_t va)
+{
+	struct quire_fault out;
+
+	assert_int_equal(
+		quire_mm_fault(bed->mm, va, QUIRE_PF_USER | QUIRE_PF_WRITE, &out),
+		QUIRE_OK);
+}
+
+/* The machine is full, but for the run of 512 frames that page 3 lies in, where it is
+ * alone, and some frames elsewhere: the cheapest huge page is to be had by moving it. */
+static void fill_around(struct bed *bed, uint64_t at, uint64_t frame)
+{
+	uint64_t nr = FIRST_PAGES, nr_elsewhere = 0;
+
+	for (; figures_of(bed).free > bed->vm->zone.low + 128; nr++)
+		touch(bed, at + nr * PAGE);
+	for (uint64_t i = 0; i < nr; i++) {
+		uint64_t va = at + i * PAGE;
+		bool is_near =
+			frame_of(bed, va) / QUIRE_HUGE_PAGES == frame / QUIRE_HUGE_PAGES;
+
+		if (!is_near && (i % 4 != 0 || nr_elsewhere++ >= 64))
+			continue;
+		assert_int_equal(quire_mm_advise(bed->mm, va, PAGE, QUIRE_MM_DONTNEED),
+				 QUIRE_OK);
+	}
+}
+
+static void ask_for_huge_page(struct bed *bed)
+{
+	uint64_t at = map_private(bed, 0x110000000, QUIRE_HUGE_PAGES);
+	struct quire_huge_figures figures;
+
+	assert_int_equal(
+		quire_mm_advise(bed->mm, at, QUIRE_HUGE_BYTES, QUIRE_MM_HUGEPAGE),
+		QUIRE_OK);
+	touch(bed, at);
+	quire_vm_huge_figures(bed->vm, &figures);
+	assert_int_equal(figures.compact_stall, 1);
+	assert_true(figures.migrate_success > 0);
+	validate(bed);
+}
+
+static void what_is_on_its_way_stays(void **state)
+{
+	(void)state;
+	/* The last time round nobody writes back, and the page moves. */
+	for (uint32_t i = 0; i <= WRITERS; i++) {
+		bool is_written = i < WRITERS;
+		pthread_t writer;
+		struct bed bed;
+		uint64_t at, frame;
+
+		open_bed(&bed, 2048);
+		at = map_private(&bed, 0, 4096);
+		for (uint64_t k = 0; k < FIRST_PAGES; k++)
+			touch(&bed, at + k * PAGE);
+		if (is_written)
+			writer = stop_writer(&bed, i);
+		else
+			put(&bed, 3, 30);
+		assert_int_equal(fault(&bed, 3, QUIRE_PF_USER), QUIRE_OK);
+		frame = frame_of(&bed, bed.at + 3 * PAGE);
+		fill_around(&bed, at, frame);
+		ask_for_huge_page(&bed);
+		assert_int_equal(frame_of(&bed, bed.at + 3 * PAGE) == frame, is_written);
+		assert_int_equal(get(&bed, 3), 30);
+		if (is_written) {
+			sem_post(&bed.may_go);
+			pthread_join(writer, NULL);
+		}
+		assert_int_equal(quire_file_sync(bed.file), QUIRE_OK);
+		assert_int_equal(stored(&bed, 3), 30);
+		close_bed(&bed);
+	}
+}
+
 /* ---- many at once */
 
 #define THREADS 3u
@@ -478,6 +578,7 @@ int main(void)
 		cmocka_unit_test(others_go_on),
 		cmocka_unit_test(who_changes_a_page_waits),
 		cmocka_unit_test(the_writer_closes),
+		cmocka_unit_test(what_is_on_its_way_stays),
 		cmocka_unit_test(many_at_once),
 	};
 

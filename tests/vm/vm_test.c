@@ -16,11 +16,12 @@
 static const struct qr_computer_config plain = {.soft = {.nr_frames = 4096},
 						.nr_cpus = 2};
 
-static uint64_t map(struct quire_mm *mm, uint64_t pages, uint32_t prot, uint32_t flags)
+static uint64_t map(struct rig *rig, struct quire_mm *mm, uint64_t pages, uint32_t prot,
+		    uint32_t flags)
 {
 	uint64_t at;
 
-	assert_int_equal(quire_mm_map(mm, 0, pages * PAGE, prot, flags, &at), QUIRE_OK);
+	assert_int_equal(rig_map(rig, mm, 0, pages * PAGE, prot, flags, &at), QUIRE_OK);
 	return at;
 }
 
@@ -41,7 +42,7 @@ static void faults_are_told_apart(void **state)
 	(void)state;
 	rig_open(&rig, plain);
 	mm = rig_mm(&rig);
-	at = map(mm, 4, RW, PRIVATE);
+	at = map(&rig, mm, 4, RW, PRIVATE);
 	assert_int_equal(rig_load(&rig, mm, at + 8, &value), QUIRE_OK);
 	assert_int_equal(value, 0);
 	expect_fault(QUIRE_FAULT_ZERO, at + 8, QUIRE_PF_USER);
@@ -50,7 +51,7 @@ static void faults_are_told_apart(void **state)
 		     QUIRE_PF_USER | QUIRE_PF_WRITE | QUIRE_PF_PRESENT);
 	assert_int_equal(rig_store(&rig, mm, at + PAGE, 7), QUIRE_OK);
 	expect_fault(QUIRE_FAULT_ANON, at + PAGE, QUIRE_PF_USER | QUIRE_PF_WRITE);
-	assert_int_equal(quire_mm_fork(mm, &child), QUIRE_OK);
+	assert_int_equal(rig_fork(&rig, mm, &child), QUIRE_OK);
 	assert_int_equal(rig_store(&rig, mm, at, 8), QUIRE_OK);
 	expect_fault(QUIRE_FAULT_COPY, at,
 		     QUIRE_PF_USER | QUIRE_PF_WRITE | QUIRE_PF_PRESENT);
@@ -59,11 +60,11 @@ static void faults_are_told_apart(void **state)
 		     QUIRE_PF_USER | QUIRE_PF_WRITE | QUIRE_PF_PRESENT);
 	assert_int_equal(rig_load(&rig, mm, at - 8, &value), QUIRE_FAULT);
 	expect_fault(QUIRE_FAULT_MAPERR, at - 8, QUIRE_PF_USER);
-	assert_int_equal(quire_mm_protect(mm, at, PAGE, QUIRE_READ), QUIRE_OK);
+	assert_int_equal(rig_protect(&rig, mm, at, PAGE, QUIRE_READ), QUIRE_OK);
 	assert_int_equal(rig_store(&rig, mm, at, 1), QUIRE_FAULT);
 	expect_fault(QUIRE_FAULT_ACCERR, at,
 		     QUIRE_PF_USER | QUIRE_PF_WRITE | QUIRE_PF_PRESENT);
-	assert_int_equal(qr_computer_fetch(rig.computer, 0, at, &rig_fault), QUIRE_FAULT);
+	assert_int_equal(rig_access(&rig, 0, at, NULL, 0, QUIRE_EXEC), QUIRE_FAULT);
 	expect_fault(QUIRE_FAULT_ACCERR, at,
 		     QUIRE_PF_USER | QUIRE_PF_FETCH | QUIRE_PF_PRESENT);
 	quire_mm_figures(mm, &figures);
@@ -85,7 +86,7 @@ static void accesses_cross_pages(void **state)
 	(void)state;
 	rig_open(&rig, plain);
 	mm = rig_mm(&rig);
-	at = map(mm, 2, RW, PRIVATE);
+	at = map(&rig, mm, 2, RW, PRIVATE);
 	qr_computer_switch(rig.computer, 1, mm);
 	for (uint32_t bytes = 1; bytes <= 64; bytes++)
 		for (uint32_t before = 0; before <= bytes; before++) {
@@ -94,24 +95,19 @@ static void accesses_cross_pages(void **state)
 			if (before == 0 && bytes > PAGE)
 				continue;
 			memset(out, (int)(bytes * 3 + before), sizeof(out));
-			assert_int_equal(qr_computer_store(rig.computer, 1, va, out,
-							   bytes, &rig_fault),
+			assert_int_equal(rig_access(&rig, 1, va, out, bytes, QUIRE_WRITE),
 					 QUIRE_OK);
-			assert_int_equal(qr_computer_load(rig.computer, 1, va, in, bytes,
-							  &rig_fault),
+			assert_int_equal(rig_access(&rig, 1, va, in, bytes, QUIRE_READ),
 					 QUIRE_OK);
 			assert_memory_equal(in, out, bytes);
 		}
 	/* Nothing of it is written where a part may not be. */
-	assert_int_equal(
-		qr_computer_load(rig.computer, 1, at + 2 * PAGE - 8, in, 8, &rig_fault),
-		QUIRE_OK);
-	assert_int_equal(qr_computer_store(rig.computer, 1, at + 2 * PAGE - 8, out, 16,
-					   &rig_fault),
+	assert_int_equal(rig_access(&rig, 1, at + 2 * PAGE - 8, in, 8, QUIRE_READ),
+			 QUIRE_OK);
+	assert_int_equal(rig_access(&rig, 1, at + 2 * PAGE - 8, out, 16, QUIRE_WRITE),
 			 QUIRE_FAULT);
-	assert_int_equal(
-		qr_computer_load(rig.computer, 1, at + 2 * PAGE - 8, out, 8, &rig_fault),
-		QUIRE_OK);
+	assert_int_equal(rig_access(&rig, 1, at + 2 * PAGE - 8, out, 8, QUIRE_READ),
+			 QUIRE_OK);
 	assert_memory_equal(in, out, 8);
 	quire_mm_destroy(mm);
 	rig_close(&rig);
@@ -129,15 +125,13 @@ static bool reads_stale(bool ignores_flushes)
 	config.ignores_flushes = ignores_flushes;
 	rig_open(&rig, config);
 	mm = rig_mm(&rig);
-	at = map(mm, 1, RW, PRIVATE);
+	at = map(&rig, mm, 1, RW, PRIVATE);
 	qr_computer_switch(rig.computer, 0, mm);
 	qr_computer_switch(rig.computer, 1, mm);
-	(void)qr_computer_store(rig.computer, 0, at, &value, 8, &rig_fault);
-	(void)qr_computer_load(rig.computer, 1, at, &got, 8, &rig_fault);
-	(void)quire_mm_advise(mm, at, PAGE, QUIRE_MM_DONTNEED);
-	is_stale =
-		qr_computer_load(rig.computer, 1, at, &got, 8, &rig_fault) == QUIRE_OK &&
-		got == 1;
+	(void)rig_access(&rig, 0, at, &value, 8, QUIRE_WRITE);
+	(void)rig_access(&rig, 1, at, &got, 8, QUIRE_READ);
+	(void)rig_advise(&rig, mm, at, PAGE, QUIRE_MM_DONTNEED);
+	is_stale = rig_access(&rig, 1, at, &got, 8, QUIRE_READ) == QUIRE_OK && got == 1;
 	quire_mm_destroy(mm);
 	if (ignores_flushes)
 		qr_computer_delete(rig.computer);
@@ -165,21 +159,23 @@ static void tlb_counts(void **state)
 	config.tlb[QR_PAGE_4K] = (struct qr_tlb_shape){4, 2};
 	rig_open(&rig, config);
 	mm = rig_mm(&rig);
-	at = map(mm, 16, RW, PRIVATE | QUIRE_MM_POPULATE);
+	at = map(&rig, mm, 16, RW, PRIVATE | QUIRE_MM_POPULATE);
 	/* Two pages of one set stay, a third drives one out. */
 	for (uint32_t turn = 0; turn < 4; turn++)
 		for (uint32_t way = 0; way < 2; way++)
 			assert_int_equal(rig_load(&rig, mm, at + way * 4 * PAGE, &value),
 					 QUIRE_OK);
 	counts = qr_computer_counts(rig.computer, 0);
-	assert_int_equal(counts.misses, 2);
-	assert_int_equal(counts.hits[QR_PAGE_4K], 6);
-	assert_int_equal(counts.faults, 0);
+	/* Populating goes as far as memory does: then there are faults, and more walks. */
+	assert_true(rig_is_injected() || counts.misses == 2);
+	assert_true(rig_is_injected() || counts.hits[QR_PAGE_4K] == 6);
+	assert_true(rig_is_injected() || counts.faults == 0);
 	assert_int_equal(rig_load(&rig, mm, at + 8 * PAGE, &value), QUIRE_OK);
 	assert_int_equal(rig_load(&rig, mm, at, &value), QUIRE_OK);
-	assert_int_equal(qr_computer_counts(rig.computer, 0).misses, 4);
+	counts = qr_computer_counts(rig.computer, 0);
+	assert_true(rig_is_injected() || counts.misses == 4);
 	/* Another space's pages are others, and a switch flushes nothing. */
-	assert_int_equal(quire_mm_fork(mm, &other), QUIRE_OK);
+	assert_int_equal(rig_fork(&rig, mm, &other), QUIRE_OK);
 	assert_int_equal(rig_load(&rig, other, at, &value), QUIRE_OK);
 	assert_int_equal(rig_store(&rig, other, at + PAGE, 5), QUIRE_OK);
 	assert_int_equal(rig_load(&rig, mm, at + PAGE, &value), QUIRE_OK);
@@ -261,14 +257,13 @@ static void stacks_grow(void **state)
 	(void)state;
 	rig_open(&rig, plain);
 	config.limits.stack = 600 * PAGE;
-	assert_int_equal(quire_mm_create(rig.vm, &config, &mm), QUIRE_OK);
+	assert_int_equal(rig_create(&rig, &config, &mm), QUIRE_OK);
 	top = RIG_BASE + 4096 * PAGE;
-	assert_int_equal(quire_mm_map(mm, top - PAGE, PAGE, RW,
-				      PRIVATE | QUIRE_MM_FIXED | QUIRE_MM_GROWSDOWN,
-				      &value),
+	assert_int_equal(rig_map(&rig, mm, top - PAGE, PAGE, RW,
+				 PRIVATE | QUIRE_MM_FIXED | QUIRE_MM_GROWSDOWN, &value),
 			 QUIRE_OK);
 	assert_int_equal(rig_store(&rig, mm, top - 100 * PAGE, 1), QUIRE_OK);
-	assert_true(rig_fault.grew_stack);
+	assert_true(rig_fault.grew_stack || rig_is_injected());
 	assert_int_equal(rig_store(&rig, mm, top - 600 * PAGE, 1), QUIRE_OK);
 	assert_int_equal(rig_store(&rig, mm, top - 601 * PAGE, 1), QUIRE_FAULT);
 	/* The gap to what lies below stays: 256 pages. */
@@ -276,7 +271,7 @@ static void stacks_grow(void **state)
 	config.limits.stack = QUIRE_UNLIMITED;
 	quire_mm_set_limits(mm, &config.limits);
 	assert_int_equal(
-		quire_mm_map(mm, wall, PAGE, RW, PRIVATE | QUIRE_MM_FIXED, &value),
+		rig_map(&rig, mm, wall, PAGE, RW, PRIVATE | QUIRE_MM_FIXED, &value),
 		QUIRE_OK);
 	assert_int_equal(rig_store(&rig, mm, wall + 257 * PAGE, 1), QUIRE_OK);
 	assert_int_equal(rig_store(&rig, mm, wall + 256 * PAGE, 1), QUIRE_FAULT);
@@ -295,20 +290,21 @@ static void limits_hold(void **state)
 	rig_open(&rig, plain);
 	mm = rig_mm(&rig);
 	quire_mm_set_limits(mm, &limits);
-	at = map(mm, 10, RW, PRIVATE);
-	assert_int_equal(quire_mm_map(mm, 0, PAGE, RW, PRIVATE, &value), QUIRE_NO_MEMORY);
-	map(mm, 10, QUIRE_READ, PRIVATE);
-	assert_int_equal(quire_mm_map(mm, 0, PAGE, QUIRE_READ, PRIVATE, &value),
+	at = map(&rig, mm, 10, RW, PRIVATE);
+	assert_int_equal(rig_map(&rig, mm, 0, PAGE, RW, PRIVATE, &value),
 			 QUIRE_NO_MEMORY);
-	assert_int_equal(quire_mm_brk(mm, RIG_BASE + PAGE), RIG_BASE);
-	assert_int_equal(quire_mm_lock(mm, at, 4 * PAGE, 0), QUIRE_OK);
-	assert_int_equal(quire_mm_lock(mm, at, 5 * PAGE, 0), QUIRE_NO_MEMORY);
-	assert_int_equal(quire_mm_map(mm, at, PAGE, RW,
-				      PRIVATE | QUIRE_MM_FIXED | QUIRE_MM_LOCKED, &value),
+	map(&rig, mm, 10, QUIRE_READ, PRIVATE);
+	assert_int_equal(rig_map(&rig, mm, 0, PAGE, QUIRE_READ, PRIVATE, &value),
+			 QUIRE_NO_MEMORY);
+	assert_int_equal(rig_brk(&rig, mm, RIG_BASE + PAGE), RIG_BASE);
+	assert_int_equal(rig_lock(&rig, mm, at, 4 * PAGE, 0), QUIRE_OK);
+	assert_int_equal(rig_lock(&rig, mm, at, 5 * PAGE, 0), QUIRE_NO_MEMORY);
+	assert_int_equal(rig_map(&rig, mm, at, PAGE, RW,
+				 PRIVATE | QUIRE_MM_FIXED | QUIRE_MM_LOCKED, &value),
 			 QUIRE_AGAIN);
 	limits.locked = 0;
 	quire_mm_set_limits(mm, &limits);
-	assert_int_equal(quire_mm_lock(mm, at, PAGE, 0), QUIRE_DENIED);
+	assert_int_equal(rig_lock(&rig, mm, at, PAGE, 0), QUIRE_DENIED);
 	quire_mm_destroy(mm);
 	rig_close(&rig);
 }
@@ -324,11 +320,11 @@ static void overcommit_has_three_modes(void **state)
 	(void)state;
 	rig_open(&rig, config);
 	mm = rig_mm(&rig);
-	assert_int_equal(quire_mm_map(mm, 0, 4097 * PAGE, RW, PRIVATE, &at),
+	assert_int_equal(rig_map(&rig, mm, 0, 4097 * PAGE, RW, PRIVATE, &at),
 			 QUIRE_NO_MEMORY);
-	map(mm, 4096, RW, PRIVATE);
-	map(mm, 4096, RW, PRIVATE);
-	map(mm, 8192, RW, PRIVATE | QUIRE_MM_NORESERVE);
+	map(&rig, mm, 4096, RW, PRIVATE);
+	map(&rig, mm, 4096, RW, PRIVATE);
+	map(&rig, mm, 8192, RW, PRIVATE | QUIRE_MM_NORESERVE);
 	quire_vm_figures(rig.vm, &figures);
 	assert_int_equal(figures.committed, 8192);
 	quire_mm_destroy(mm);
@@ -337,7 +333,7 @@ static void overcommit_has_three_modes(void **state)
 	config.vm.overcommit = QUIRE_OVERCOMMIT_ALWAYS;
 	rig_open(&rig, config);
 	mm = rig_mm(&rig);
-	map(mm, 40000, RW, PRIVATE);
+	map(&rig, mm, 40000, RW, PRIVATE);
 	quire_mm_destroy(mm);
 	rig_close(&rig);
 
@@ -347,12 +343,12 @@ static void overcommit_has_three_modes(void **state)
 	mm = rig_mm(&rig);
 	quire_vm_figures(rig.vm, &figures);
 	assert_int_equal(figures.commit_limit, 2048 + 100);
-	at = map(mm, 1000, RW, PRIVATE | QUIRE_MM_NORESERVE);
-	map(mm, 1000, RW, QUIRE_MM_SHARED);
-	map(mm, 4000, QUIRE_READ, PRIVATE);
-	assert_int_equal(quire_mm_map(mm, 0, 149 * PAGE, RW, PRIVATE, &at),
+	at = map(&rig, mm, 1000, RW, PRIVATE | QUIRE_MM_NORESERVE);
+	map(&rig, mm, 1000, RW, QUIRE_MM_SHARED);
+	map(&rig, mm, 4000, QUIRE_READ, PRIVATE);
+	assert_int_equal(rig_map(&rig, mm, 0, 149 * PAGE, RW, PRIVATE, &at),
 			 QUIRE_NO_MEMORY);
-	assert_int_equal(quire_mm_fork(mm, &child), QUIRE_NO_MEMORY);
+	assert_int_equal(rig_fork(&rig, mm, &child), QUIRE_NO_MEMORY);
 	quire_vm_figures(rig.vm, &figures);
 	assert_int_equal(figures.committed, 2000);
 	quire_mm_destroy(mm);
@@ -375,11 +371,11 @@ static void tables_have_four_or_five_levels(void **state)
 		computer.vm.levels = levels;
 		rig_open(&rig, computer);
 		config.window.end.a = config.mmap_top = end;
-		assert_int_equal(quire_mm_create(rig.vm, &config, &mm), QUIRE_OK);
-		at = map(mm, 1, RW, PRIVATE);
+		assert_int_equal(rig_create(&rig, &config, &mm), QUIRE_OK);
+		at = map(&rig, mm, 1, RW, PRIVATE);
 		assert_int_equal(at, end - PAGE);
 		assert_int_equal(rig_store(&rig, mm, at, 7), QUIRE_OK);
-		assert_int_equal(rig_store(&rig, mm, map(mm, 600, RW, PRIVATE), 8),
+		assert_int_equal(rig_store(&rig, mm, map(&rig, mm, 600, RW, PRIVATE), 8),
 				 QUIRE_OK);
 		assert_int_equal(rig_load(&rig, mm, at, &value), QUIRE_OK);
 		assert_int_equal(value, 7);
@@ -392,7 +388,7 @@ static void tables_have_four_or_five_levels(void **state)
 		assert_int_equal(figures.tables, levels + 1);
 		rig_validate(&rig);
 		config.window.end.a = end * 2;
-		assert_int_equal(quire_mm_exec(mm, &config), QUIRE_INVALID);
+		assert_int_equal(rig_exec(&rig, mm, &config), QUIRE_INVALID);
 		quire_mm_destroy(mm);
 		rig_close(&rig);
 	}
@@ -408,11 +404,11 @@ static void exec_starts_anew(void **state)
 	(void)state;
 	rig_open(&rig, plain);
 	mm = rig_mm(&rig);
-	at = map(mm, 8, RW, PRIVATE);
+	at = map(&rig, mm, 8, RW, PRIVATE);
 	for (uint32_t i = 0; i < 8; i++)
 		assert_int_equal(rig_store(&rig, mm, at + i * PAGE, i + 1), QUIRE_OK);
-	assert_int_equal(quire_mm_fork(mm, &child), QUIRE_OK);
-	assert_int_equal(quire_mm_exec(child, &config), QUIRE_OK);
+	assert_int_equal(rig_fork(&rig, mm, &child), QUIRE_OK);
+	assert_int_equal(rig_exec(&rig, child, &config), QUIRE_OK);
 	assert_int_equal(rig_load(&rig, child, at, &value), QUIRE_FAULT);
 	assert_int_equal(rig_load(&rig, mm, at + 7 * PAGE, &value), QUIRE_OK);
 	assert_int_equal(value, 8);
@@ -422,31 +418,29 @@ static void exec_starts_anew(void **state)
 	rig_close(&rig);
 }
 
-/* Twice as much as there is, in two processes with a common past. */
-static void pages_go_out_and_come_back(void **state)
+/* More than there is, in two processes with a common past. */
+static void go_out_and_come_back(uint32_t nr_frames, uint64_t pages, uint64_t step)
 {
 	struct qr_computer_config config = {
-		.soft = {.nr_frames = 1024, .nr_disks = 4, .disk_extents = 4096},
+		.soft = {.nr_frames = nr_frames, .nr_disks = 4, .disk_extents = 4096},
 		.vm = {.swap = QUIRE_SWAP_FILE, .overcommit = QUIRE_OVERCOMMIT_ALWAYS},
 	};
-	const uint64_t pages = 1600;
 	struct quire_vm_figures figures;
 	struct quire_mm *mm, *child;
 	struct rig rig;
 	uint64_t at, value, random = 1;
 
-	(void)state;
 	rig_open(&rig, config);
 	mm = rig_mm(&rig);
-	at = map(mm, pages, RW, PRIVATE);
+	at = map(&rig, mm, pages, RW, PRIVATE);
 	for (uint64_t i = 0; i < pages; i++)
-		for (uint64_t k = 0; k < PAGE; k += 512) {
+		for (uint64_t k = 0; k < PAGE; k += step) {
 			random = random * 6364136223846793005u + 1442695040888963407u;
 			assert_int_equal(rig_store(&rig, mm, at + i * PAGE + k,
 						   k == 0 ? i + 1 : random),
 					 QUIRE_OK);
 		}
-	assert_int_equal(quire_mm_fork(mm, &child), QUIRE_OK);
+	assert_int_equal(rig_fork(&rig, mm, &child), QUIRE_OK);
 	rig_validate(&rig);
 	for (uint64_t i = 0; i < pages; i++) {
 		assert_int_equal(rig_load(&rig, child, at + i * PAGE, &value), QUIRE_OK);
@@ -460,64 +454,78 @@ static void pages_go_out_and_come_back(void **state)
 	}
 	quire_vm_figures(rig.vm, &figures);
 	assert_true(figures.pages_out > pages && figures.pages_in > pages);
-	assert_true(figures.faults[QUIRE_FAULT_MAJOR] > pages);
+	assert_true(figures.faults[QUIRE_FAULT_MAJOR] > 0);
 	quire_mm_destroy(mm);
 	rig_validate(&rig);
 	quire_mm_destroy(child);
 	rig_close(&rig);
 }
 
-/* The steps of a scenario that asks for frames in every way; which failed is no matter. */
-static void scenario(struct rig *rig, struct quire_mm *mm)
+static void pages_go_out_and_come_back(void **state)
 {
-	struct quire_mm *child;
-	uint64_t at, shared, moved, value;
+	(void)state;
+	go_out_and_come_back(1024, 1600, 512);
+}
 
-	if (quire_mm_map(mm, 0, 8 * PAGE, RW, PRIVATE, &at) == QUIRE_OK) {
-		for (uint32_t i = 0; i < 8; i++)
-			(void)rig_store(rig, mm, at + i * PAGE, i);
-		(void)quire_mm_protect(mm, at + 2 * PAGE, PAGE, QUIRE_READ);
-		(void)quire_mm_remap(mm, at + 4 * PAGE, 4 * PAGE, 600 * PAGE,
-				     QUIRE_REMAP_MAYMOVE, 0, &moved);
-	}
-	if (quire_mm_map(mm, 0, 4 * PAGE, RW, QUIRE_MM_SHARED, &shared) == QUIRE_OK)
-		(void)rig_store(rig, mm, shared, 3);
-	(void)quire_mm_brk(mm, RIG_BASE + 3 * PAGE);
-	(void)quire_mm_lock(mm, RIG_BASE, 3 * PAGE, 0);
-	if (quire_mm_fork(mm, &child) == QUIRE_OK) {
-		(void)rig_store(rig, child, RIG_BASE, 1);
-		(void)rig_load(rig, child, RIG_BASE + PAGE, &value);
-		rig_validate(rig);
-		quire_mm_destroy(child);
-	}
+/* The same among few. */
+static void some_pages_go_out_and_come_back(void **state)
+{
+	(void)state;
+	go_out_and_come_back(300, 280, PAGE);
+}
+
+/* Asks for frames in all the ways that the others do not. */
+static void frames_are_asked_for(void **state)
+{
+	struct quire_mm *mm, *child;
+	uint64_t at, shared, moved, value;
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, plain);
+	mm = rig_mm(&rig);
+	at = map(&rig, mm, 8, RW, PRIVATE);
+	for (uint32_t i = 0; i < 8; i++)
+		assert_int_equal(rig_store(&rig, mm, at + i * PAGE, i), QUIRE_OK);
+	assert_int_equal(rig_protect(&rig, mm, at + 2 * PAGE, PAGE, QUIRE_READ),
+			 QUIRE_OK);
+	assert_int_equal(rig_remap(&rig, mm, at + 4 * PAGE, 4 * PAGE, 600 * PAGE,
+				   QUIRE_REMAP_MAYMOVE, 0, &moved),
+			 QUIRE_OK);
+	shared = map(&rig, mm, 4, RW, QUIRE_MM_SHARED);
+	assert_int_equal(rig_store(&rig, mm, shared, 3), QUIRE_OK);
+	assert_int_equal(rig_brk(&rig, mm, RIG_BASE + 3 * PAGE), RIG_BASE + 3 * PAGE);
+	assert_int_equal(rig_lock(&rig, mm, RIG_BASE, 3 * PAGE, 0), QUIRE_OK);
+	assert_int_equal(rig_advise(&rig, mm, at, PAGE, QUIRE_MM_RANDOM), QUIRE_OK);
+	assert_int_equal(rig_unmap(&rig, mm, moved + 200 * PAGE, PAGE), QUIRE_OK);
+	assert_int_equal(rig_fork(&rig, mm, &child), QUIRE_OK);
+	assert_int_equal(rig_store(&rig, child, RIG_BASE, 1), QUIRE_OK);
+	assert_int_equal(rig_load(&rig, child, moved + 3 * PAGE, &value), QUIRE_OK);
+	assert_int_equal(value, 7);
+	rig_validate(&rig);
+	quire_mm_destroy(child);
+	quire_mm_destroy(mm);
+	rig_close(&rig);
 }
 
 static void every_allocation_may_fail(void **state)
 {
-	bool failed = true;
-	uint64_t n;
+	static void (*const scenarios[])(void **state) = {
+		faults_are_told_apart,
+		accesses_cross_pages,
+		tlb_is_flushed,
+		tlb_counts,
+		stacks_grow,
+		limits_hold,
+		overcommit_has_three_modes,
+		tables_have_four_or_five_levels,
+		exec_starts_anew,
+		some_pages_go_out_and_come_back,
+		frames_are_asked_for,
+	};
 
-	(void)state;
-	for (n = 1; failed; n++) {
-		struct quire_mm_config config = rig_mm_config();
-		enum quire_status status;
-		struct quire_mm *mm;
-		struct rig rig;
-
-		rig_open(&rig, plain);
-		rig.vm->zone.fail_in = n;
-		status = quire_mm_create(rig.vm, &config, &mm);
-		assert_true(status == QUIRE_OK || status == QUIRE_NO_MEMORY);
-		if (status == QUIRE_OK) {
-			scenario(&rig, mm);
-			failed = rig.vm->zone.fail_in == 0;
-			rig.vm->zone.fail_in = 0;
-			rig_validate(&rig);
-			quire_mm_destroy(mm);
-		}
-		rig_close(&rig);
-	}
-	assert_true(n > 40);
+	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++)
+		rig_in_every_way(scenarios[i], state);
 }
 
 int main(void)
@@ -534,6 +542,8 @@ int main(void)
 		cmocka_unit_test(tables_have_four_or_five_levels),
 		cmocka_unit_test(exec_starts_anew),
 		cmocka_unit_test(pages_go_out_and_come_back),
+		cmocka_unit_test(some_pages_go_out_and_come_back),
+		cmocka_unit_test(frames_are_asked_for),
 		cmocka_unit_test(every_allocation_may_fail),
 	};
 

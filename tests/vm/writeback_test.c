@@ -11,6 +11,8 @@
 #include <cmocka.h>
 
 #define RW (QUIRE_READ | QUIRE_WRITE)
+/* Transfers that fail: every one from then on. */
+#define ALL 1000u
 
 static const struct qr_computer_config plain = {
 	.soft = {.nr_frames = 2048},
@@ -60,16 +62,16 @@ static void failures_are_reported_once(void **state)
 	rig_open(&rig, plain);
 	f = rig_file(&rig, 8);
 	mm = rig_mm(&rig);
-	at = rig_map(mm, &f, 0, 8, RW, QUIRE_MM_SHARED);
+	at = rig_map_file(mm, &f, 0, 8, RW, QUIRE_MM_SHARED);
 	store(&rig, mm, at, 1);
 	store(&rig, mm, at + 4 * PAGE, 2);
 	break_store(&rig, QR_SOFT_FILE_WRITE, 1, 1);
-	assert_int_equal(quire_mm_sync(mm, at, 8 * PAGE, sync), QUIRE_IO);
+	assert_int_equal(rig_sync(&rig, mm, at, 8 * PAGE, sync), QUIRE_IO);
 	/* The page after the one that failed was written. */
 	assert_int_equal(rig_stored(&f, 4 * PAGE), 2);
 	assert_int_equal(dirty(&rig), 1);
 	rig_validate(&rig);
-	assert_int_equal(quire_mm_sync(mm, at, 8 * PAGE, sync), QUIRE_OK);
+	assert_int_equal(rig_sync(&rig, mm, at, 8 * PAGE, sync), QUIRE_OK);
 	assert_int_equal(rig_stored(&f, 0), 1);
 	/* One that nobody waited for is told to the next who asks, though by then it was
 	 * written; and to nobody after that. */
@@ -79,15 +81,15 @@ static void failures_are_reported_once(void **state)
 	assert_int_equal(dirty(&rig), 1);
 	quire_vm_tick(rig.vm, 80000);
 	assert_int_equal(dirty(&rig), 0);
-	assert_int_equal(quire_file_sync(f.file), QUIRE_IO);
-	assert_int_equal(quire_file_sync(f.file), QUIRE_OK);
+	assert_int_equal(rig_file_sync(&rig, f.file), QUIRE_IO);
+	assert_int_equal(rig_file_sync(&rig, f.file), QUIRE_OK);
 	/* All of them say so to sync, and then each for itself. */
 	store(&rig, mm, at, 4);
 	break_store(&rig, QR_SOFT_FILE_WRITE, 1, 1);
 	assert_int_equal(quire_vm_sync(rig.vm), QUIRE_IO);
 	assert_int_equal(quire_vm_sync(rig.vm), QUIRE_OK);
-	assert_int_equal(quire_mm_sync(mm, at, PAGE, sync), QUIRE_IO);
-	assert_int_equal(quire_mm_sync(mm, at, PAGE, sync), QUIRE_OK);
+	assert_int_equal(rig_sync(&rig, mm, at, PAGE, sync), QUIRE_IO);
+	assert_int_equal(rig_sync(&rig, mm, at, PAGE, sync), QUIRE_OK);
 	assert_int_equal(rig_stored(&f, 0), 4);
 	quire_mm_destroy(mm);
 	rig_file_close(&f);
@@ -106,20 +108,23 @@ static void unreadable_pages_are_bus_errors(void **state)
 	rig_open(&rig, plain);
 	f = rig_file(&rig, 64);
 	mm = rig_mm(&rig);
-	at = rig_map(mm, &f, 0, 64, RW, QUIRE_MM_SHARED);
-	own = rig_map(mm, &f, 0, 64, RW, QUIRE_MM_PRIVATE);
+	at = rig_map_file(mm, &f, 0, 64, RW, QUIRE_MM_SHARED);
+	own = rig_map_file(mm, &f, 0, 64, RW, QUIRE_MM_PRIVATE);
 	/* A window that fails is no harm: the page alone is read. */
 	break_store(&rig, QR_SOFT_FILE_READ, 1, 1);
 	assert_int_equal(load(&rig, mm, at), RIG_WORD);
-	break_store(&rig, QR_SOFT_FILE_READ, 1, 2);
+	break_store(&rig, QR_SOFT_FILE_READ, 1, ALL);
 	assert_int_equal(rig_load(&rig, mm, at + PAGE, &value), QUIRE_IO);
 	assert_int_equal(rig_fault.kind, QUIRE_FAULT_BUS);
-	break_store(&rig, QR_SOFT_FILE_READ, 1, 2);
+	break_store(&rig, QR_SOFT_FILE_READ, 1, ALL);
 	assert_int_equal(rig_store(&rig, mm, own + PAGE, 1), QUIRE_IO);
-	break_store(&rig, QR_SOFT_FILE_READ, 1, 2);
-	assert_int_equal(quire_file_read(f.file, 2 * PAGE, &value, 8, &done), QUIRE_IO);
-	break_store(&rig, QR_SOFT_FILE_READ, 1, 2);
-	assert_int_equal(quire_file_write(f.file, 2 * PAGE, &value, 8, &done), QUIRE_IO);
+	break_store(&rig, QR_SOFT_FILE_READ, 1, ALL);
+	assert_int_equal(rig_file_read(&rig, f.file, 2 * PAGE, &value, 8, &done),
+			 QUIRE_IO);
+	break_store(&rig, QR_SOFT_FILE_READ, 1, ALL);
+	assert_int_equal(rig_file_write(&rig, f.file, 2 * PAGE, &value, 8, &done),
+			 QUIRE_IO);
+	break_store(&rig, QR_SOFT_FILE_READ, 0, 0);
 	rig_validate(&rig);
 	assert_int_equal(load(&rig, mm, at + PAGE), RIG_WORD + 1);
 	assert_int_equal(load(&rig, mm, own + PAGE), RIG_WORD + 1);
@@ -141,7 +146,7 @@ static void old_pages_are_written(void **state)
 	rig_open(&rig, plain);
 	f = rig_file(&rig, 8);
 	mm = rig_mm(&rig);
-	at = rig_map(mm, &f, 0, 8, RW, QUIRE_MM_SHARED);
+	at = rig_map_file(mm, &f, 0, 8, RW, QUIRE_MM_SHARED);
 	quire_vm_tick(rig.vm, 1000);
 	store(&rig, mm, at, 1);
 	for (uint64_t ms = 2000; ms < 31000; ms += 1000) {
@@ -174,7 +179,7 @@ static void dirty_pages_are_bounded(void **state)
 	rig_open(&rig, plain);
 	f = rig_file(&rig, 1500);
 	mm = rig_mm(&rig);
-	at = rig_map(mm, &f, 0, 1500, RW, QUIRE_MM_SHARED);
+	at = rig_map_file(mm, &f, 0, 1500, RW, QUIRE_MM_SHARED);
 	for (uint64_t i = 0; i < 1500; i++) {
 		i % 3 == 0 ? rig_write(&f, i * PAGE, i)
 			   : store(&rig, mm, at + i * PAGE, i);
@@ -208,9 +213,9 @@ static void pressure(struct qr_computer_config config)
 	rig_open(&rig, config);
 	f = rig_file(&rig, pages);
 	mm = rig_mm(&rig);
-	at = rig_map(mm, &f, 0, pages, RW, QUIRE_MM_SHARED);
-	own = rig_map(mm, &f, 0, pages, RW, QUIRE_MM_PRIVATE);
-	assert_int_equal(quire_mm_map(mm, 0, pages * PAGE, RW, QUIRE_MM_PRIVATE, &anon),
+	at = rig_map_file(mm, &f, 0, pages, RW, QUIRE_MM_SHARED);
+	own = rig_map_file(mm, &f, 0, pages, RW, QUIRE_MM_PRIVATE);
+	assert_int_equal(rig_map(&rig, mm, 0, pages * PAGE, RW, QUIRE_MM_PRIVATE, &anon),
 			 QUIRE_OK);
 	for (uint64_t i = 0; i < pages; i++) {
 		store(&rig, mm, at + i * PAGE + 8, i);
@@ -237,7 +242,7 @@ static void pressure(struct qr_computer_config config)
 		assert_true(figures.stolen[1] > 10 * figures.stolen[0]);
 	else
 		assert_true(figures.stolen[0] > pages && figures.stolen[1] == 0);
-	assert_int_equal(quire_file_sync(f.file), QUIRE_OK);
+	assert_int_equal(rig_file_sync(&rig, f.file), QUIRE_OK);
 	for (uint64_t i = 0; i < pages; i++)
 		assert_int_equal(rig_stored(&f, i * PAGE + 8), i);
 	quire_mm_destroy(mm);
@@ -275,7 +280,7 @@ static void swappiness_is_heard(void **state)
 		f = rig_file(&rig, 3000);
 		mm = rig_mm(&rig);
 		assert_int_equal(
-			quire_mm_map(mm, 0, 500 * PAGE, RW, QUIRE_MM_PRIVATE, &anon),
+			rig_map(&rig, mm, 0, 500 * PAGE, RW, QUIRE_MM_PRIVATE, &anon),
 			QUIRE_OK);
 		for (uint64_t i = 0; i < 500; i++)
 			store(&rig, mm, anon + i * PAGE, i);
@@ -311,12 +316,12 @@ static void refaults_activate(void **state)
 	f = rig_file(&rig, hot);
 	g = rig_file(&rig, stream);
 	mm = rig_mm(&rig);
-	assert_int_equal(quire_mm_map(mm, 0, idle * PAGE, RW, QUIRE_MM_PRIVATE, &anon),
+	assert_int_equal(rig_map(&rig, mm, 0, idle * PAGE, RW, QUIRE_MM_PRIVATE, &anon),
 			 QUIRE_OK);
 	for (uint64_t i = 0; i < idle; i++)
 		store(&rig, mm, anon + i * PAGE, i);
-	at = rig_map(mm, &f, 0, hot, QUIRE_READ, QUIRE_MM_SHARED);
-	assert_int_equal(quire_mm_advise(mm, at, hot * PAGE, QUIRE_MM_RANDOM), QUIRE_OK);
+	at = rig_map_file(mm, &f, 0, hot, QUIRE_READ, QUIRE_MM_SHARED);
+	assert_int_equal(rig_advise(&rig, mm, at, hot * PAGE, QUIRE_MM_RANDOM), QUIRE_OK);
 	for (uint64_t i = 0; i < stream; i++) {
 		if (i == stream / 2)
 			warm = qr_soft_store_counts(f.store);
@@ -390,10 +395,10 @@ static void nothing_is_lost_at_the_end(void **state)
 	rig_open(&rig, plain);
 	f = rig_file(&rig, 8);
 	mm = rig_mm(&rig);
-	at = rig_map(mm, &f, 0, 8, RW, QUIRE_MM_SHARED);
+	at = rig_map_file(mm, &f, 0, 8, RW, QUIRE_MM_SHARED);
 	store(&rig, mm, at, 1);
 	store(&rig, mm, at + 5 * PAGE, 2);
-	break_store(&rig, QR_SOFT_FILE_WRITE, 1, 1000);
+	break_store(&rig, QR_SOFT_FILE_WRITE, 1, ALL);
 	quire_file_close(f.file);
 	quire_mm_destroy(mm);
 	rig_validate(&rig);
@@ -411,6 +416,23 @@ static void nothing_is_lost_at_the_end(void **state)
 	rig_close(&rig);
 }
 
+/* Not those of transfers that cannot be read: which one is the k-th would be another. */
+static void every_allocation_may_fail(void **state)
+{
+	static void (*const scenarios[])(void **state) = {
+		failures_are_reported_once,
+		old_pages_are_written,
+		nothing_is_lost_at_the_end,
+	};
+
+	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++)
+		rig_in_every_way(scenarios[i], state);
+	rig_in_some_ways(dirty_pages_are_bounded, state, 97);
+	rig_in_some_ways(pressure_takes_both_kinds, state, 997);
+	rig_in_some_ways(swappiness_is_heard, state, 997);
+	rig_in_some_ways(refaults_activate, state, 997);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -423,6 +445,7 @@ int main(void)
 		cmocka_unit_test(refaults_activate),
 		cmocka_unit_test(shares_follow_the_formula),
 		cmocka_unit_test(nothing_is_lost_at_the_end),
+		cmocka_unit_test(every_allocation_may_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
