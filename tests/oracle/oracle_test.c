@@ -177,7 +177,8 @@ int main(int argc, char **argv)
 	}
 	run->has_pool = pool_open(&pool);
 	if (!run->has_pool)
-		printf("without MAP_HUGETLB: the host does not let its pool be set\n");
+		printf("without MAP_HUGETLB: QUIRE_ORACLE_POOL is not set, or the pool cannot "
+		       "be\n");
 	run->host = host_side_new();
 	run->soft = soft_side_new();
 	if (!host_side_has_brk(run->host))
