@@ -7,7 +7,8 @@
  *       area can;
  *   V3  copies: a page is in the shadow exactly when the tables have it present;
  *   V4  a TLB entry says what tables or shadow say, and is dirty only where D is set;
- *   V5  nobody waits.
+ *   V5  nobody waits;
+ *   V6  copies: a page is protected exactly when its entry cannot be written.
  */
 #include "ports/soft/parts.h"
 
@@ -44,6 +45,7 @@ static bool visit_entry(struct qr_soft *soft, void *ctx, uint64_t page,
 			const struct qr_soft_entry *entry)
 {
 	const struct qr_soft_area *area = qr_soft_areas_find(&soft->areas, page);
+	const struct qr_soft_shadow_page *shadow;
 	struct check *check = ctx;
 	unsigned long long at = page;
 
@@ -57,8 +59,14 @@ static bool visit_entry(struct qr_soft *soft, void *ctx, uint64_t page,
 		 (area->prot & QUIRE_WRITE) == 0)
 		fail(check, "V2: page %#llx is writable in an area of protection %u", at,
 		     area->prot);
-	if (soft->config.copies && qr_soft_shadow_find(&soft->shadow, page) == NULL)
+	if (!soft->config.copies)
+		return !check->failed;
+	shadow = qr_soft_shadow_find(&soft->shadow, page);
+	if (shadow == NULL)
 		fail(check, "V3: page %#llx is present, and not in the shadow", at);
+	else if (shadow->protected == entry->writable)
+		fail(check, "V6: page %#llx is %sprotected, and %swritable", at,
+		     shadow->protected ? "" : "not ", entry->writable ? "" : "not ");
 	return !check->failed;
 }
 

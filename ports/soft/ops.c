@@ -2,6 +2,7 @@
 /* ops.c - the port's ops on pages: fill, protect, release, wake, look, discard, areas. */
 #include "ports/soft/parts.h"
 
+#include <sched.h>
 #include <string.h>
 
 /* Tables are compared with a released run of at most this many pages. */
@@ -78,6 +79,9 @@ static void soft_protect(void *ctx, const struct quire_run *runs, uint32_t nr, b
 
 	if (nr > QUIRE_RUNS_MAX)
 		qr_soft_panic(soft, "protect: more than QUIRE_RUNS_MAX runs");
+	/* On other grounds this takes its time, in which others run. */
+	if (soft->config.nr_cpus > 1)
+		(void)sched_yield();
 	pthread_mutex_lock(&soft->lock);
 	soft->counts.protects++;
 	for (uint32_t r = 0; r < nr && soft->config.copies; r++)
