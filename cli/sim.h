@@ -26,6 +26,16 @@ struct qr_sim_subject {
 extern const struct qr_sim_subject qr_sim_buddy;
 extern const struct qr_sim_subject qr_sim_frames;
 
+/* The next of the numbers that a seed stands for.  (Steele et al., SplitMix64.) */
+static inline uint64_t qr_sim_random(uint64_t *seed)
+{
+	uint64_t z = *seed += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
 /* Whether `frames` can show it. */
 bool qr_sim_view_exists(const char *name);
 

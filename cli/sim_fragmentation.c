@@ -12,20 +12,10 @@ const struct qr_sim_system qr_sim_systems[QR_SIM_SYSTEMS] = {
 	{"tertiary", &qr_buddy_tertiary, 0},
 };
 
-/* Steele et al., SplitMix64. */
-static uint64_t random_word(uint64_t *seed)
-{
-	uint64_t z = *seed += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
-
 /* In (0, 1]. */
 static double random_share(uint64_t *seed)
 {
-	return (double)((random_word(seed) >> 11) + 1) * 0x1p-53;
+	return (double)((qr_sim_random(seed) >> 11) + 1) * 0x1p-53;
 }
 
 static void init_buddy(struct quire_buddy *buddy, const struct qr_sim_system *system,
@@ -107,7 +97,7 @@ static bool place(struct sim *sim, uint32_t asked)
 
 static void free_any(struct sim *sim)
 {
-	uint32_t i = (uint32_t)(random_word(&sim->seed) % sim->nr_live);
+	uint32_t i = (uint32_t)(qr_sim_random(&sim->seed) % sim->nr_live);
 
 	qr_buddy_free(&sim->buddy, (quire_pfn){sim->live[i].start});
 	sim->asked -= sim->live[i].asked;
@@ -146,7 +136,7 @@ static uint32_t draw(struct sim *sim, enum qr_sim_sizes sizes)
 	double size;
 
 	if (sizes == QR_SIM_UNIFORM)
-		return 1 + (uint32_t)(random_word(&sim->seed) % 256);
+		return 1 + (uint32_t)(qr_sim_random(&sim->seed) % 256);
 	size = ceil(-64 * log(random_share(&sim->seed)));
 	if (size < 1)
 		return 1;

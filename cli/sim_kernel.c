@@ -5,6 +5,8 @@
  * Its memory is the host's, which gives a page when it is first touched. */
 #include "cli/sim_kernel.h"
 
+#include "cli/sim.h"
+
 #include "core/base/assert.h"
 
 #include <stdio.h>
@@ -37,14 +39,9 @@ struct qr_sim_kernel {
 	quire_vaddr areas[NR_AREAS];
 };
 
-/* (Steele et al., SplitMix64.) */
 static uint32_t draw(struct qr_sim_kernel *sim, uint32_t below)
 {
-	uint64_t z = sim->seed += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return (uint32_t)((z ^ (z >> 31)) >> 32) % below;
+	return (uint32_t)(qr_sim_random(&sim->seed) >> 32) % below;
 }
 
 /* One thread has it all: nobody is waited for. */

@@ -278,7 +278,9 @@ void qr_large_move(struct quire_mm *mm, uint64_t from, uint64_t to, uint64_t byt
 	}
 }
 
-void qr_large_age(struct quire_mm *mm, uint64_t start, uint64_t end)
+/* Calls visit for each large page that lies in the range whole. */
+static void each_large(struct quire_mm *mm, uint64_t start, uint64_t end,
+		       void (*visit)(struct quire_vm *vm, quire_entry *entry))
 {
 	struct quire_range left = {{start}, {end}};
 	struct qr_large at;
@@ -288,33 +290,37 @@ void qr_large_age(struct quire_mm *mm, uint64_t start, uint64_t end)
 	qr_huge_cut(mm, start);
 	qr_huge_cut(mm, end);
 	while (left.start.a < end && qr_tables_next_large(&mm->tables, left, &at)) {
-		struct quire_frame *frame = frame_of(mm->vm, *at.entry);
-
-		*at.entry = qr_entry_without(*at.entry, QUIRE_ENTRY_ACCESSED);
-		qr_page_deactivate(&mm->vm->cache.workingset, frame);
-		frame->slot &= ~QUIRE_PAGE_REFERENCED;
+		visit(mm->vm, at.entry);
 		left.start.a = at.base + at.bytes;
 	}
 }
 
+static void age(struct quire_vm *vm, quire_entry *entry)
+{
+	struct quire_frame *frame = frame_of(vm, *entry);
+
+	*entry = qr_entry_without(*entry, QUIRE_ENTRY_ACCESSED);
+	qr_page_deactivate(&vm->cache.workingset, frame);
+	frame->slot &= ~QUIRE_PAGE_REFERENCED;
+}
+
+void qr_large_age(struct quire_mm *mm, uint64_t start, uint64_t end)
+{
+	each_large(mm, start, end, age);
+}
+
+static void free_lazily(struct quire_vm *vm, quire_entry *entry)
+{
+	struct quire_frame *frame = frame_of(vm, *entry);
+
+	if (frame->nr_entries > 1)
+		return;
+	frame->owner |= QUIRE_PAGE_LAZY;
+	qr_page_deactivate(&vm->cache.workingset, frame);
+	*entry = qr_entry_without(*entry, QUIRE_ENTRY_DIRTY | QUIRE_ENTRY_ACCESSED);
+}
+
 void qr_large_free_lazily(struct quire_mm *mm, uint64_t start, uint64_t end)
 {
-	struct quire_range left = {{start}, {end}};
-	struct qr_large at;
-
-	if (mm->nr_large == 0)
-		return;
-	qr_huge_cut(mm, start);
-	qr_huge_cut(mm, end);
-	while (left.start.a < end && qr_tables_next_large(&mm->tables, left, &at)) {
-		struct quire_frame *frame = frame_of(mm->vm, *at.entry);
-
-		left.start.a = at.base + at.bytes;
-		if (frame->nr_entries > 1)
-			continue;
-		frame->owner |= QUIRE_PAGE_LAZY;
-		qr_page_deactivate(&mm->vm->cache.workingset, frame);
-		*at.entry = qr_entry_without(*at.entry,
-					     QUIRE_ENTRY_DIRTY | QUIRE_ENTRY_ACCESSED);
-	}
+	each_large(mm, start, end, free_lazily);
 }

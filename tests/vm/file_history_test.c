@@ -6,6 +6,7 @@
  * fail now and then; at the end it has what the model has.
  * QUIRE_SEEDS=n runs n seeds, from QUIRE_SEED_FIRST on.
  */
+#include "tests/model/source.h"
 #include "tests/vm/rig.h"
 
 #include <setjmp.h>
@@ -37,24 +38,15 @@ struct process {
 struct history {
 	struct rig rig;
 	struct rig_file file;
-	uint64_t state, now_ms, bytes;
+	struct source choices;
+	uint64_t now_ms, bytes;
 	uint64_t words[FILE_PAGES];
 	struct process processes[PROCESSES];
 };
 
-/* Steele et al., SplitMix64. */
-static uint64_t next(struct history *h)
-{
-	uint64_t z = h->state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
-
 static uint32_t below(struct history *h, uint32_t n)
 {
-	return (uint32_t)(next(h) % n);
+	return (uint32_t)(source_next(&h->choices) % n);
 }
 
 static uint64_t va_of(uint32_t page)
@@ -164,7 +156,7 @@ static void check_read(struct history *h, const struct page *page, uint64_t valu
 static void do_access(struct history *h, struct process *p, uint32_t n)
 {
 	struct page *page = &p->pages[n];
-	uint64_t va = va_of(n) + WORD, value = next(h);
+	uint64_t va = va_of(n) + WORD, value = source_next(&h->choices);
 	bool write = below(h, 2) == 0;
 	enum quire_status status;
 
@@ -231,7 +223,7 @@ static void do_file_calls(struct history *h)
 
 	range(h, FILE_PAGES, &first, &nr);
 	for (uint32_t i = first; i < first + nr; i++) {
-		uint64_t at = i * PAGE + WORD, value = next(h);
+		uint64_t at = i * PAGE + WORD, value = source_next(&h->choices);
 
 		if (below(h, 2) == 0) {
 			rig_write(&h->file, at, value);
@@ -364,7 +356,7 @@ static void run(uint64_t seed, enum quire_swap_mode swap)
 
 	assert_non_null(h);
 	printf("seed %llu, swap %u\n", (unsigned long long)seed, (unsigned)swap);
-	h->state = seed;
+	h->choices = source_seed(seed);
 	rig_open(&h->rig, config);
 	h->file = rig_file(&h->rig, FILE_PAGES);
 	h->bytes = FILE_PAGES * PAGE;

@@ -5,6 +5,7 @@
  * The model is a word a page and process: what kind of page it is, and its contents.
  * QUIRE_SEEDS=n runs n seeds, from QUIRE_SEED_FIRST on.
  */
+#include "tests/model/source.h"
 #include "tests/vm/rig.h"
 
 #include <setjmp.h>
@@ -41,24 +42,15 @@ struct history {
 	struct rig rig;
 	bool is_huge; /* huge pages: longer ranges, on their bounds */
 	uint32_t nr_pages;
-	uint64_t state;
+	struct source choices;
 	struct process processes[PROCESSES];
 	uint64_t objects[OBJECTS][PAGES];
 	uint32_t nr_objects;
 };
 
-static uint64_t next(struct history *h)
-{
-	uint64_t z = h->state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
-
 static uint32_t below(struct history *h, uint32_t n)
 {
-	return (uint32_t)(next(h) % n);
+	return (uint32_t)(source_next(&h->choices) % n);
 }
 
 static uint64_t va_of(uint32_t page)
@@ -172,7 +164,7 @@ static void do_access(struct history *h, struct process *p, uint32_t n)
 {
 	struct page *page = &p->pages[n];
 	bool write = below(h, 2) == 0;
-	uint64_t va = va_of(n) + WORD, value = next(h);
+	uint64_t va = va_of(n) + WORD, value = source_next(&h->choices);
 	enum quire_status status = write ? rig_store(&h->rig, p->mm, va, value)
 					 : rig_load(&h->rig, p->mm, va, &value);
 
@@ -351,7 +343,7 @@ static void run(uint64_t seed, const struct setting *setting, uint32_t steps)
 	struct history *h = calloc(1, sizeof(*h));
 
 	assert_non_null(h);
-	h->state = seed;
+	h->choices = source_seed(seed);
 	h->is_huge = setting->thp != QUIRE_THP_NEVER;
 	h->nr_pages = setting->nr_pages;
 	rig_open(&h->rig, config);
